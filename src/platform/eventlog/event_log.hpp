@@ -1,0 +1,189 @@
+// The durable event log: what the collector writes to and the processor reads from.
+//
+// Problem. An event may only be acknowledged once it can no longer be lost, and a reader must be
+// able to come back to an exact position. That is a partitioned, append-only log with offsets:
+// Apache Kafka in the full stack, RocksDB inside the process in the embedded one. No caller knows
+// which one it has.
+//
+// Promise. `append` reports success only after every record of the batch is durable. It reports
+// once, whatever happens, also at shutdown. A failure with code `timed_out` may have been written
+// all the same: event ids and deduplication are for that. Offsets of a partition are dense and
+// ascending; `appended_at` never decreases along a partition. Records with equal keys share a
+// partition: partition = (murmur2(key) & 0x7fffffff) mod partitions, as Kafka's Java client has it.
+//
+// Threads. `Producer::append` may be called from any thread and never blocks; the completion is
+// called on a thread of the log and must be short. A Consumer belongs to one thread.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/result.hpp"
+#include "base/strong.hpp"
+#include "base/unique_function.hpp"
+
+namespace adtally::eventlog {
+
+struct Header {
+    std::string name;
+    std::string value;
+};
+
+// Records that are appended together. One buffer for all of them: a batch of 5,000 events is two
+// allocations. The headers (a trace, a dead letter's origin) stand for every record of the batch.
+class RecordBatch {
+public:
+    struct Record {
+        std::string_view key;
+        std::string_view value;
+    };
+
+    void reserve(std::size_t records, std::size_t bytes) {
+        entries_.reserve(records);
+        bytes_.reserve(bytes);
+    }
+    void add(std::string_view key, std::string_view value) {
+        begin_value(key).append(value);
+        end_value();
+    }
+    // For an encoder that writes in place: append the value to the string that is returned, then
+    // call end_value().
+    std::string& begin_value(std::string_view key) {
+        bytes_.append(key);
+        entries_.push_back({bytes_.size() - key.size(), key.size(), 0});
+        return bytes_;
+    }
+    void end_value() {
+        Entry& entry = entries_.back();
+        entry.value_size = bytes_.size() - entry.key_start - entry.key_size;
+    }
+    void add_header(std::string name, std::string value) {
+        headers_.push_back({std::move(name), std::move(value)});
+    }
+
+    Record operator[](std::size_t index) const {
+        const Entry& entry = entries_[index];
+        std::string_view bytes{bytes_};
+        return {bytes.substr(entry.key_start, entry.key_size),
+                bytes.substr(entry.key_start + entry.key_size, entry.value_size)};
+    }
+    std::size_t size() const { return entries_.size(); }
+    bool empty() const { return entries_.empty(); }
+    std::size_t byte_size() const { return bytes_.size(); }
+    std::span<const Header> headers() const { return headers_; }
+
+private:
+    struct Entry {
+        std::size_t key_start;
+        std::size_t key_size;
+        std::size_t value_size;
+    };
+    std::string bytes_;
+    std::vector<Entry> entries_;
+    std::vector<Header> headers_;
+};
+
+using AppendDone = UniqueFunction<void(Status)>;
+
+// What health shows of a log.
+struct LogHealth {
+    bool up = true;
+    std::string reason;  // empty while up
+    std::uint64_t appends_in_flight = 0;
+    std::uint64_t bytes_in_flight = 0;
+};
+
+class Producer {
+public:
+    virtual ~Producer() = default;
+    // Refused at once (through `done`, with `overloaded` or `storage_full`) when the log cannot
+    // take more; `too_large` for a record above the log's limit, and then none is written.
+    virtual void append(std::string_view topic, RecordBatch batch, AppendDone done) = 0;
+    virtual LogHealth health() const = 0;
+    // Largest key + value that is taken, in bytes.
+    virtual std::size_t max_record_bytes() const = 0;
+};
+
+struct FetchedRecord {
+    Offset offset;
+    TimestampMs appended_at;
+    std::string_view key;    // valid until the next poll into the same FetchedBatch
+    std::string_view value;  // likewise
+};
+
+// Records of one partition in offset order, and the memory they live in. Reuse it between polls.
+struct FetchedBatch {
+    Partition partition;
+    std::vector<FetchedRecord> records;
+    std::shared_ptr<void> storage;  // the log's own; keeps the views alive
+    void clear() {
+        records.clear();
+        storage.reset();
+    }
+};
+
+// Offsets that exist now: [begin, end). begin > 0 once retention has removed records.
+struct Watermarks {
+    Offset begin;
+    Offset end;
+};
+
+// Called on the thread that polls, inside poll().
+class AssignmentListener {
+public:
+    virtual ~AssignmentListener() = default;
+    // Seek each partition before returning; one that is not sought stays paused.
+    virtual void on_assigned(std::span<const Partition> partitions) = 0;
+    virtual void on_revoked(std::span<const Partition> partitions) = 0;
+};
+
+class Consumer {
+public:
+    virtual ~Consumer() = default;
+    // Delivers assignments first (the embedded log assigns all partitions at the first poll), then
+    // waits until `deadline` for records of any assigned partition. At most `max_records`; an
+    // empty batch when there were none in time. Partitions take turns.
+    virtual Status poll(FetchedBatch& batch, std::size_t max_records, Deadline deadline) = 0;
+    virtual Status seek(Partition partition, Offset next) = 0;
+    virtual Result<Watermarks> watermarks(Partition partition) = 0;
+    // Smallest offset whose record was appended at or after `at`; the end when there is none.
+    virtual Result<Offset> offset_at(Partition partition, TimestampMs at) = 0;
+    // Reads [from, to) of one partition, outside the polling order: for restoring state.
+    // Returns fewer than asked where the log's own batches end; empty only when from ≥ to.
+    virtual Status read(Partition partition, Offset from, Offset to, FetchedBatch& batch) = 0;
+    // A hint for tools that watch lag (Kafka's group offsets). Never read back by us.
+    virtual void commit_hint(Partition partition, Offset next) = 0;
+};
+
+struct TopicInfo {
+    std::string name;
+    std::int32_t partitions = 0;
+    // Chosen when the log was created: offsets of another log must not be taken for this one's.
+    std::string log_id;
+};
+
+// What both stacks offer to the wiring in app/.
+class EventLog {
+public:
+    virtual ~EventLog() = default;
+    virtual Producer& producer() = 0;
+    virtual Result<std::unique_ptr<Consumer>> consumer(std::string_view topic,
+                                                       AssignmentListener& listener) = 0;
+    virtual Result<TopicInfo> topic(std::string_view name) const = 0;
+    virtual Result<std::vector<Watermarks>> watermarks(std::string_view topic) const = 0;
+    // Refuses new appends, makes the pending ones durable, reports each. Called once.
+    virtual void close() = 0;
+};
+
+// Partition of a key as Kafka's Java client computes it (murmur2, seed 0x9747b28c).
+// Source: org.apache.kafka.common.utils.Utils.murmur2 and BuiltInPartitioner.
+Partition partition_of(std::string_view key, std::int32_t partitions);
+
+}  // namespace adtally::eventlog

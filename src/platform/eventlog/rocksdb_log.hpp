@@ -1,0 +1,37 @@
+// The event log of the embedded stack: partitions in one RocksDB, fsync by group commit.
+//
+// See README.md in this folder for the layout on disk, the group commit and what survives what.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/crash_points.hpp"
+#include "platform/eventlog/event_log.hpp"
+
+namespace adtally::eventlog {
+
+struct RocksDbLogOptions {
+    struct Topic {
+        std::string name;
+        std::int32_t partitions = 1;  // fixed when the topic is created; another number is an error
+    };
+    std::filesystem::path directory;
+    std::vector<Topic> topics;
+    Milliseconds commit_linger{4};              // how long a commit waits for company
+    std::size_t commit_max_bytes = 4u << 20;    // a commit this large does not wait
+    std::size_t max_bytes_in_flight = 64u << 20;  // past it: overloaded
+    std::size_t max_record_bytes = 1'000'000;
+    Milliseconds retention{7LL * 24 * 3600 * 1000};
+    std::uint64_t min_free_disk_bytes = 64u << 20;  // below it: storage_full, before writes fail
+};
+
+// Throws std::runtime_error with one line and the remedy when the directory cannot be opened:
+// locked by another process, not writable, corrupt, or created with other partitions.
+std::unique_ptr<EventLog> open_rocksdb_log(const RocksDbLogOptions& options,
+                                           const Clock& clock, CrashPoints& crash_points);
+
+}  // namespace adtally::eventlog
