@@ -7,6 +7,10 @@
 #
 # DEPS are other folders of ours (public), PACKAGES third-party targets (private).
 # PUBLIC_PACKAGES is for the few whose names stand in a header.
+#
+# The target unit_tests builds every folder's tests; `ctest` runs them.
+add_custom_target(unit_tests)
+
 function(adtally_folder name)
     cmake_parse_arguments(ARG "" "" "DEPS;PACKAGES;PUBLIC_PACKAGES;TEST_PACKAGES" ${ARGN})
     file(GLOB sources CONFIGURE_DEPENDS *.cpp)
@@ -35,6 +39,7 @@ function(adtally_folder name)
         add_executable(${name}_test ${tests})
         target_link_libraries(${name}_test PRIVATE ${name} ${ARG_PACKAGES} ${ARG_TEST_PACKAGES}
                                                    GTest::gmock GTest::gtest_main)
+        add_dependencies(unit_tests ${name}_test)
         add_test(NAME ${name} COMMAND ${name}_test
                  WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
     endif()

@@ -22,6 +22,11 @@ if(ADTALLY_SANITIZE STREQUAL "thread")
     add_compile_options(-Wno-tsan)
 endif()
 
+if(ADTALLY_FUZZ)
+    # Coverage of the libraries too: it is what leads libFuzzer to new inputs.
+    add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
 find_program(ADTALLY_CCACHE ccache)
 if(ADTALLY_CCACHE)
     set(CMAKE_CXX_COMPILER_LAUNCHER ${ADTALLY_CCACHE})

@@ -52,4 +52,5 @@ inline Status ok() {
 
 // `auto x = ADTALLY_TRY(expression)` is not possible in ISO C++; this declares the variable:
 //     ADTALLY_TRY(auto end, log.end(partition));
+// It is more than one statement: braces around it where it stands under an if or a for.
 #define ADTALLY_TRY(...) BOOST_OUTCOME_TRY(__VA_ARGS__)

@@ -53,8 +53,8 @@ public:
     // broken array: what came before has been delivered all the same, `each` saw it) or when there
     // are more than `max_events` (checked before anything is delivered is not promised).
     // NDJSON lines fail one by one; blank lines are skipped.
-    using Each = std::function<void(std::size_t index, const Event&,
-                                    const std::optional<Rejection>&)>;
+    using Each =
+        std::function<void(std::size_t index, const Event&, const std::optional<Rejection>&)>;
     std::optional<Rejection> decode_batch(std::string_view body, std::size_t padding,
                                           UnknownFields unknown, TimestampMs now,
                                           std::size_t max_events, const Each& each);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,8 +15,11 @@ namespace adtally::domain {
 using LocalHour = Strong<struct LocalHourTag>;
 using LocalDay = Strong<struct LocalDayTag>;
 
+class TimeZoneFile;
+
 // A reporting time zone: UTC, a fixed offset ("+08:00"), or an IANA name ("Asia/Shanghai") from
-// the system's database. Offsets are cached by quarter hour; one thread.
+// the system's database. The offset is cached for the span between two changes of it, so that it
+// is looked up about twice a year of event time; one thread.
 class ReportingZone {
 public:
     // Nothing for an unknown name.
@@ -23,16 +27,18 @@ public:
     static ReportingZone utc();
 
     LocalHour hour(TimestampMs time);
+    const std::string& name() const { return name_; }
 
 private:
-    explicit ReportingZone(std::string name, std::int64_t fixed_offset_ms, bool fixed);
+    ReportingZone(std::string name, std::int64_t fixed_offset_ms);
+    ReportingZone(std::string name, std::shared_ptr<const TimeZoneFile> file);
     std::int64_t offset_ms(std::int64_t time_ms);
 
     std::string name_;
-    std::int64_t fixed_offset_ms_ = 0;
-    bool fixed_ = true;
-    std::int64_t cached_quarter_ = -1;
-    std::int64_t cached_offset_ms_ = 0;
+    std::shared_ptr<const TimeZoneFile> file_;  // none: the cached span is all of time
+    std::int64_t cached_from_ms_;
+    std::int64_t cached_until_ms_;
+    std::int64_t cached_offset_ms_;
 };
 
 constexpr LocalDay day_of(LocalHour hour) {
@@ -43,8 +49,8 @@ constexpr int hour_of_day(LocalHour hour) {
     return static_cast<int>(hour.value - day_of(hour).value * 24);
 }
 
-std::string format_day(LocalDay day);                         // "2024-01-15"
-std::string format_hour(LocalHour hour);                      // "2024-01-15T14"
-std::optional<LocalDay> parse_day(std::string_view text);     // "2024-01-15"
+std::string format_day(LocalDay day);                      // "2024-01-15"
+std::string format_hour(LocalHour hour);                   // "2024-01-15T14"
+std::optional<LocalDay> parse_day(std::string_view text);  // "2024-01-15"
 
 }  // namespace adtally::domain

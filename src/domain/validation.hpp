@@ -11,11 +11,11 @@ namespace adtally::domain {
 
 // Why an event is refused. `code` is stable and machine-read; `field` the JSON member.
 struct Rejection {
-    std::string_view code;   // "malformed_json", "missing_field", "wrong_type", "out_of_range",
-                             // "too_long", "invalid_value", "unknown_field", "duplicate_field",
-                             // "future_timestamp"
-    std::string field;       // empty when the whole is malformed
-    std::string message;     // for people; ends with what is allowed
+    std::string_view code;  // "malformed_json", "missing_field", "wrong_type", "out_of_range",
+                            // "too_long", "invalid_value", "unknown_field", "duplicate_field",
+                            // "future_timestamp"
+    std::string field;      // empty when the whole is malformed
+    std::string message;    // for people; ends with what is allowed
 };
 
 // True when every byte is printable: no control characters (C0, DEL), valid UTF-8.

@@ -15,6 +15,7 @@
 // called on a thread of the log and must be short. A Consumer belongs to one thread.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -111,11 +112,15 @@ public:
     virtual std::size_t max_record_bytes() const = 0;
 };
 
+// Bytes behind the end of every fetched value that may be read (their content means nothing), as
+// simdjson wants it: a value is parsed where it lies.
+inline constexpr std::size_t value_padding = 64;
+
 struct FetchedRecord {
     Offset offset;
     TimestampMs appended_at;
     std::string_view key;    // valid until the next poll into the same FetchedBatch
-    std::string_view value;  // likewise
+    std::string_view value;  // likewise; followed by at least `value_padding` readable bytes
 };
 
 // Records of one partition in offset order, and the memory they live in. Reuse it between polls.
@@ -150,13 +155,19 @@ public:
     // Delivers assignments first (the embedded log assigns all partitions at the first poll), then
     // waits until `deadline` for records of any assigned partition. At most `max_records`; an
     // empty batch when there were none in time. Partitions take turns.
+    // On failure `batch.partition` names the partition and its position has not moved:
+    // `not_found` when retention has removed the position (seek to the begin), `corrupt` when the
+    // stored bytes fail their check, `unavailable` when the storage cannot be read just now.
     virtual Status poll(FetchedBatch& batch, std::size_t max_records, Deadline deadline) = 0;
+    // `conflict` when `next` lies past the end: a position of another log, or of one that has lost
+    // records.
     virtual Status seek(Partition partition, Offset next) = 0;
     virtual Result<Watermarks> watermarks(Partition partition) = 0;
     // Smallest offset whose record was appended at or after `at`; the end when there is none.
     virtual Result<Offset> offset_at(Partition partition, TimestampMs at) = 0;
     // Reads [from, to) of one partition, outside the polling order: for restoring state.
     // Returns fewer than asked where the log's own batches end; empty only when from ≥ to.
+    // Fails as poll() does, and with `conflict` when `to` lies past the end.
     virtual Status read(Partition partition, Offset from, Offset to, FetchedBatch& batch) = 0;
     // A hint for tools that watch lag (Kafka's group offsets). Never read back by us.
     virtual void commit_hint(Partition partition, Offset next) = 0;

@@ -20,12 +20,16 @@ struct ComponentHealth {
 };
 
 struct HealthAnswer {
-    int http_status;   // 200 or 503
-    std::string body;  // JSON; empty for an unknown component (404)
+    int http_status;   // 200, 503, or 404 for an unknown component
+    std::string body;  // JSON; empty for an unknown component
 };
 
 // Thread-safe. `check` runs on the asking thread and must be quick: it reports what is known, it
-// does not probe.
+// does not probe. After remove() it neither runs nor will run; so do not call add, remove or
+// set_accepting with a lock held that a check takes. A check that throws is DOWN with the reason.
+//
+// Built in: livenessState, readinessState, ping; their names, and those of the groups `liveness`
+// and `readiness`, may not be added.
 class HealthRegistry {
 public:
     enum class Affects {
@@ -40,6 +44,7 @@ public:
     HealthAnswer root() const;
     HealthAnswer liveness() const;
     HealthAnswer readiness() const;
+    // A component's name, or `liveness` or `readiness`.
     HealthAnswer component(const std::string& name) const;
 
 private:

@@ -4,6 +4,10 @@
 //      "service":{"name":"data-collector"},"message":"…","traceId":"…","ecs":{"version":"8.11"}}
 //
 // A happening has a fixed message and its figures as fields, so that it can be searched for.
+// `service.name` is the logger's name up to its first dot: `data-collector.spool` belongs to
+// `data-collector`. A text field `error` becomes ECS' `error.message`; a field whose name is one of
+// the line's own members is written with `field_` before it. Any bytes may be logged: what is not
+// UTF-8 becomes U+FFFD, and a text is cut after 8 KiB.
 #pragma once
 
 #include <cstdint>

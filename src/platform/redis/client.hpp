@@ -5,10 +5,16 @@
 //
 // Promise. A command either returns Redis' reply or an error; after `timed_out` or `unavailable`
 // the effect is unknown and the connection is closed, so a late reply can never be taken for the
-// next command's. The next command connects anew.
+// next command's. The next command connects anew; there is no back-off here, it is the caller's. A
+// connection that has ended while nothing was outstanding is replaced before the command is sent.
+//
+// Limits. connect_timeout bounds connecting with AUTH and SELECT (not the look-up of a host name);
+// command_timeout bounds one exchange as a whole. An exchange over 256 MiB is `too_large`. A reply
+// may nest 8 arrays deep. SIGPIPE is never raised.
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <span>
 #include <string>
@@ -60,14 +66,20 @@ public:
     Client(Client&&) noexcept;
 
     // A reply of kind error is a success here: the caller knows what WRONGTYPE or NOSCRIPT means.
-    // LOADING, MASTERDOWN, READONLY and BUSY are turned into `unavailable`; OOM into `overloaded`.
+    // What Redis says about itself is an error: OOM becomes `overloaded`; LOADING, MASTERDOWN,
+    // READONLY, BUSY, TRYAGAIN, CLUSTERDOWN, MISCONF (as when the disk of its append-only file is
+    // full), NOREPLICAS, NOAUTH, DENIED and too many clients become `unavailable`.
     Result<Reply> command(Words words);
     Result<Reply> command(std::initializer_list<std::string_view> words);
 
     // Pipelining: append() buffers, exchange() sends all and returns one reply for each, in order.
+    // If one of the replies is such an error, that error is returned; the effects of the others
+    // are unknown to the caller.
     void append(Words words);
     Result<std::vector<Reply>> exchange();
     // exchange() in two halves, for a caller with something to do, or to crash on, between them.
+    // The deadline begins with send(). After a failed send() there is nothing to receive() and
+    // what was appended is dropped.
     Status send();
     Result<std::vector<Reply>> receive();
 

@@ -1,4 +1,12 @@
 // Starts a redis-server of our own, keeps it alive, and stops it last.
+//
+// Design. One thread, "redis-super", starts the child (which dies with that thread, see
+// child_process.hpp), waits until it answers, watches it through a pidfd and a PING a second, and
+// starts it again with exponential back-off when it ends. A child that is alive is never killed
+// before stop(): one that loads, or does not answer, is reported by health() and waited for. No
+// process is ever signalled but that child.
+//
+// Threads: endpoint(), health() and stop() may be called from any.
 #pragma once
 
 #include <cstdint>
@@ -6,6 +14,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
@@ -21,11 +30,22 @@ struct SupervisorOptions {
     Milliseconds stop_timeout{10'000};        // after SIGTERM, then SIGKILL
     Milliseconds restart_backoff_min{100};
     Milliseconds restart_backoff_max{5'000};
+    Milliseconds backoff_reset_after{60'000};  // of health
+    Milliseconds ping_interval{1'000};
+    // The lock of the directory's owner: the server keeps it open, so that whoever comes after a
+    // killed owner waits until the server has ended too. -1: none.
+    int lock_descriptor = -1;
+    // How long an earlier redis-server of the same directory may still hold the port.
+    Milliseconds port_timeout{10'000};
+    // Called on the supervisor's thread; must neither throw nor call the supervisor. Events:
+    // redis_started, redis_ready, redis_ended, redis_start_failed, redis_not_answering,
+    // redis_waiting_for_port, redis_killed, redis_stopped.
+    std::function<void(std::string_view event, std::string_view detail)> on_event;
 };
 
 struct SupervisorHealth {
     bool up = false;
-    std::string reason;
+    std::string reason;  // why not up
     std::int64_t pid = 0;
     std::uint64_t restarts = 0;
 };
@@ -42,6 +62,7 @@ public:
 
     Endpoint endpoint() const;
     SupervisorHealth health() const;
+    // SIGTERM, which writes out the append-only file, and waits. Again: no effect.
     void stop();
 
 private:

@@ -1,0 +1,159 @@
+#include "app/processor_service.hpp"
+
+#include <stdexcept>
+#include <utility>
+
+#include "app/version.hpp"
+#include "platform/http/actuator.hpp"
+
+namespace adtally::app {
+namespace {
+
+constexpr const char* topic = "ad-events";
+constexpr const char* instance = "embedded";
+constexpr int api_threads = 2;
+constexpr std::size_t api_queue = 1'000;
+
+std::int64_t millionths_of(double percent) {
+    constexpr double millionths_per_percent = 10'000;
+    return static_cast<std::int64_t>(percent * millionths_per_percent + 0.5);
+}
+
+processor::Thresholds thresholds_from(const config::Settings& settings) {
+    processor::Thresholds thresholds;
+    thresholds.ctr_open_millionths = millionths_of(settings.number("processor.ctr-open-percent"));
+    thresholds.ctr_close_millionths =
+        millionths_of(settings.number("processor.ctr-close-percent"));
+    thresholds.ctr_min_impressions = settings.integer("processor.ctr-min-impressions");
+    thresholds.session_clicks = settings.integer("processor.session-clicks");
+    return thresholds;
+}
+
+processor::Options options_from(const config::Settings& settings) {
+    processor::Options options;
+    options.topic = topic;
+    options.reporting_zone = settings.text("processor.reporting-zone");
+    options.flush_interval = Milliseconds{settings.integer("processor.flush-interval-ms")};
+    options.flush_events = static_cast<std::size_t>(settings.integer("processor.flush-events"));
+    options.dedup_window = std::chrono::seconds(settings.integer("processor.dedup-window-s"));
+    return options;
+}
+
+domain::ReportingZone zone_from(const config::Settings& settings) {
+    auto zone = domain::ReportingZone::from_name(settings.text("processor.reporting-zone"));
+    // The processor has refused an unknown one with its remedy.
+    return zone.value_or(domain::ReportingZone::utc());
+}
+
+std::vector<std::unique_ptr<alerts::AlertSink>> sinks_from(const config::Settings& settings,
+                                                           eventlog::EventLog& log,
+                                                           metrics_api::EventStreamHub& hub,
+                                                           const Clock& clock) {
+    std::vector<std::unique_ptr<alerts::AlertSink>> sinks;
+    sinks.push_back(alerts::make_log_sink());
+    sinks.push_back(alerts::make_topic_sink(log.producer(), "ad-anomalies"));
+    sinks.push_back(alerts::make_listener_sink(
+        "stream", [&hub](const std::string& json) { hub.publish("anomaly", json); }));
+    if (const std::string& url = settings.text("alerts.webhook-url"); !url.empty())
+        sinks.push_back(alerts::make_webhook_sink(
+            {url, settings.text("alerts.webhook-secret"), Milliseconds{5'000}}, clock));
+    if (const std::string& url = settings.text("alerts.alertmanager-url"); !url.empty())
+        sinks.push_back(alerts::make_alertmanager_sink({url, "", Milliseconds{5'000}}, clock));
+    return sinks;
+}
+
+alerts::AlertOptions alert_options(redis::ClientOptions redis) {
+    alerts::AlertOptions options;
+    options.redis = std::move(redis);
+    options.instance = instance;
+    return options;
+}
+
+http::ServerOptions server_options(const config::Settings& settings, const LaunchOptions& launch) {
+    http::ServerOptions options;
+    options.service = "data-processor";
+    options.thread_name = "proc-io";
+    options.bind = settings.text("processor.bind");
+    options.port = port_of(settings, "processor.port", launch);
+    options.io_threads = static_cast<int>(settings.integer("processor.io-threads"));
+    options.max_connections =
+        static_cast<std::size_t>(settings.integer("processor.max-connections"));
+    options.max_body_bytes = 64u << 10;
+    return options;
+}
+
+}  // namespace
+
+ProcessorService::ProcessorService(const LaunchOptions& launch, Collaborators with)
+    : thresholds_(thresholds_from(with.configuration.current())),
+      store_(with.redis, topic, with.clock, with.crash_points),
+      publisher_(with.log.producer(), "ad-metrics", with.clock,
+                 {[this](const std::string& json) { hub_.publish("metric", json); }}),
+      processor_(options_from(with.configuration.current()), with.log, store_, thresholds_,
+                 publisher_, with.clock, metrics_, with.crash_points),
+      alerts_(alert_options(with.redis),
+              sinks_from(with.configuration.current(), with.log, hub_, with.clock), with.clock,
+              metrics_, with.crash_points),
+      workers_(with.redis, api_threads, api_queue),
+      api_(workers_, hub_, with.log, topic, zone_from(with.configuration.current()), with.clock,
+           with.intake),
+      server_(server_options(with.configuration.current(), launch),
+              http::Router(routes(with.configuration)), metrics_) {
+    add_health(with);
+    with.configuration.on_change([this](const config::Settings& settings) {
+        thresholds_.set(thresholds_from(settings));
+    });
+}
+
+ProcessorService::~ProcessorService() = default;
+
+std::vector<http::Route> ProcessorService::routes(Configuration& configuration) {
+    auto all = api_.routes();
+    auto actuator = http::actuator_routes(
+        {"data-processor", version, [&configuration] { return configuration.reload(); }}, health_,
+        metrics_);
+    all.insert(all.end(), std::make_move_iterator(actuator.begin()),
+               std::make_move_iterator(actuator.end()));
+    return all;
+}
+
+void ProcessorService::add_health(const Collaborators& with) {
+    using Affects = observability::HealthRegistry::Affects;
+    health_.add("processor", Affects::health_and_readiness,
+                [this] { return processor_.health(); });
+    health_.add("redis", Affects::health_and_readiness, with.redis_health);
+    metrics_.gauge(this, "adtally_processor_pending_events", "Folded and not yet in Redis", {},
+                   [this] { return static_cast<double>(processor_.snapshot().pending_events); });
+    metrics_.gauge(this, "adtally_processor_dedup_bytes", "Memory of the deduplication window", {},
+                   [this] { return static_cast<double>(processor_.snapshot().dedup_bytes); });
+    metrics_.gauge(this, "adtally_processor_lag_events", "Records appended and not yet counted", {},
+                   [this, &log = with.log] {
+                       auto watermarks = log.watermarks(topic);
+                       if (!watermarks)
+                           return 0.0;
+                       std::int64_t end = 0;
+                       for (const auto& partition : watermarks.value())
+                           end += partition.end.value;
+                       return static_cast<double>(end - processor_.snapshot().flushed_offsets);
+                   });
+}
+
+void ProcessorService::start() {
+    alerts_.start();
+    processor_.start();
+    server_.start();
+    health_.set_accepting(true);
+    metrics_.mark_ready();
+}
+
+void ProcessorService::stop(Deadline deadline) {
+    health_.set_accepting(false);
+    hub_.stop();
+    server_.stop(deadline);
+    workers_.stop();
+    processor_.stop();
+    alerts_.stop();
+    metrics_.remove_gauges(this);
+}
+
+}  // namespace adtally::app

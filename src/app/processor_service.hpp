@@ -1,0 +1,57 @@
+// The Data Processor as a service: loop, alerts, metrics API, actuator on :8086.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "app/configuration.hpp"
+#include "base/crash_points.hpp"
+#include "pipeline/processor/alerts/alert_service.hpp"
+#include "pipeline/processor/metrics_api/metrics_api.hpp"
+#include "pipeline/processor/processor.hpp"
+#include "pipeline/processor/redis_sink/redis_store.hpp"
+#include "platform/http/server.hpp"
+#include "platform/observability/health.hpp"
+#include "platform/observability/metrics.hpp"
+
+namespace adtally::app {
+
+class ProcessorService {
+public:
+    struct Collaborators {
+        Configuration& configuration;
+        eventlog::EventLog& log;
+        redis::ClientOptions redis;
+        std::function<observability::ComponentHealth()> redis_health;
+        std::function<metrics_api::Intake()> intake;
+        const Clock& clock;
+        CrashPoints& crash_points;
+    };
+
+    // Binds the port; throws std::runtime_error with one line and the remedy.
+    ProcessorService(const LaunchOptions& launch, Collaborators collaborators);
+    ~ProcessorService();
+
+    void start();
+    // Readiness off, requests answered, what was read is flushed.
+    void stop(Deadline deadline);
+    std::uint16_t port() const { return server_.port(); }
+
+private:
+    std::vector<http::Route> routes(Configuration& configuration);
+    void add_health(const Collaborators& collaborators);
+
+    observability::MetricRegistry metrics_{"data-processor"};
+    observability::HealthRegistry health_;
+    processor::LiveThresholds thresholds_;
+    redis_sink::RedisStore store_;
+    metrics_api::EventStreamHub hub_;
+    processor::MetricPublisher publisher_;
+    processor::Processor processor_;
+    alerts::AlertService alerts_;
+    metrics_api::ApiWorkers workers_;
+    metrics_api::MetricsApi api_;
+    http::Server server_;
+};
+
+}  // namespace adtally::app

@@ -1,0 +1,7 @@
+#pragma once
+
+namespace adtally::app {
+
+inline constexpr const char* version = "0.1.0";
+
+}  // namespace adtally::app

@@ -1,0 +1,198 @@
+#include "pipeline/processor/alerts/alert_service.hpp"
+
+#include <algorithm>
+#include <pthread.h>
+#include <utility>
+
+#include "pipeline/processor/redis_sink/flush_script.hpp"
+#include "pipeline/processor/redis_sink/keys.hpp"
+
+namespace adtally::alerts {
+
+namespace keys = redis_sink::keys;
+
+void StopSignal::request() {
+    std::lock_guard lock(mutex_);
+    requested_ = true;
+    changed_.notify_all();
+}
+
+bool StopSignal::requested() const {
+    std::lock_guard lock(mutex_);
+    return requested_;
+}
+
+bool StopSignal::wait(Milliseconds span) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, span, [this] { return requested_; });
+}
+
+class AlertService::Worker {
+public:
+    Worker(const AlertOptions& options, std::unique_ptr<AlertSink> sink, const Clock& clock,
+           observability::MetricRegistry& metrics, CrashPoints& crash_points, StopSignal& stop)
+        : options_(options),
+          sink_(std::move(sink)),
+          clock_(clock),
+          crash_points_(crash_points),
+          stop_(stop),
+          client_(options.redis),
+          delivered_(metrics.counter("adtally_alerts_delivered_total", "Alerts taken by a sink",
+                                     {{"sink", sink_->name()}})),
+          failed_(metrics.counter("adtally_alerts_failed_total",
+                                  "Attempts that a sink did not take; they are repeated",
+                                  {{"sink", sink_->name()}})) {}
+
+    // A sink without a cursor starts at the stream's end: it is told what happens, not history.
+    Status prepare() {
+        std::string key = keys::delivered(sink_->name());
+        ADTALLY_TRY(auto last,
+                    client_.command({"XREVRANGE", keys::anomalies, "+", "-", "COUNT", "1"}));
+        std::string end = "0-0";
+        if (!last.elements.empty() && !last.elements[0].elements.empty())
+            end = last.elements[0].elements[0].text;
+        ADTALLY_TRY(client_.command({"SET", key, end, "NX"}));
+        ADTALLY_TRY(auto stored, client_.command({"GET", key}));
+        cursor_ = stored.text;
+        return ok();
+    }
+
+    void run() {
+        Milliseconds backoff{0};
+        while (!stop_.wait(std::max(options_.poll_interval, backoff))) {
+            Status status = round();
+            if (status) {
+                backoff = Milliseconds{0};
+                continue;
+            }
+            backoff = std::clamp(backoff * 2, options_.backoff_min, options_.backoff_max);
+            cursor_.clear();
+            failed_.add(1);
+            logger_.warn("alert sink does not take alerts",
+                         {{"sink", std::string_view(sink_name_)},
+                          {"error", std::string_view(status.error().message)},
+                          {"retryMs", backoff.count()}});
+        }
+        release();
+    }
+
+private:
+    Status round() {
+        ADTALLY_TRY(bool ours, hold_lease());
+        if (!ours)
+            return ok();
+        if (cursor_.empty()) {
+            ADTALLY_TRY(prepare());
+        }
+        std::string after = "(" + cursor_;
+        ADTALLY_TRY(auto entries,
+                    client_.command({"XRANGE", keys::anomalies, after, "+", "COUNT", "100"}));
+        for (const redis::Reply& entry : entries.elements) {
+            if (stop_.requested())
+                return ok();
+            ADTALLY_TRY(pass_on(entry));
+        }
+        return ok();
+    }
+
+    Status pass_on(const redis::Reply& entry) {
+        auto anomaly = parse_anomaly(entry);
+        if (anomaly) {
+            crash_points_.pass(CrashPoint::alert_before_delivery);
+            ADTALLY_TRY(sink_->deliver(*anomaly));
+            crash_points_.pass(CrashPoint::alert_after_delivery);
+            delivered_.add(1);
+        }
+        if (entry.elements.empty())
+            return Error{ErrorCode::internal, "Redis answered XRANGE with an entry without an id"};
+        cursor_ = entry.elements[0].text;
+        ADTALLY_TRY(client_.command({"SET", keys::delivered(sink_name_), cursor_}));
+        return ok();
+    }
+
+    Result<bool> hold_lease() {
+        SteadyTime now = clock_.steady();
+        if (held_ && now - renewed_ < options_.lease / 3)
+            return true;
+        std::string key = keys::delivery_lease(sink_name_);
+        std::string span = std::to_string(options_.lease.count());
+        ADTALLY_TRY(client_.command({"SET", key, options_.instance, "NX", "PX", span}));
+        ADTALLY_TRY(auto holder, client_.command({"GET", key}));
+        bool ours = holder.text == options_.instance;
+        if (ours) {
+            ADTALLY_TRY(client_.command({"PEXPIRE", key, span}));
+        }
+        if (!ours)
+            cursor_.clear();  // the holder moves it
+        held_ = ours;
+        renewed_ = now;
+        return ours;
+    }
+
+    void release() {
+        if (held_)
+            (void)client_.command({"DEL", keys::delivery_lease(sink_name_)});
+    }
+
+    const AlertOptions& options_;
+    std::unique_ptr<AlertSink> sink_;
+    std::string sink_name_ = sink_->name();
+    const Clock& clock_;
+    CrashPoints& crash_points_;
+    StopSignal& stop_;
+    redis::Client client_;
+    observability::Counter& delivered_;
+    observability::Counter& failed_;
+    observability::Logger logger_{"data-processor"};
+    std::string cursor_;
+    bool held_ = false;
+    SteadyTime renewed_{};
+};
+
+AlertService::AlertService(AlertOptions options, std::vector<std::unique_ptr<AlertSink>> sinks,
+                           const Clock& clock, observability::MetricRegistry& metrics,
+                           CrashPoints& crash_points)
+    : options_(std::move(options)), clock_(clock) {
+    for (auto& sink : sinks)
+        workers_.push_back(std::make_unique<Worker>(options_, std::move(sink), clock, metrics,
+                                                    crash_points, stop_));
+}
+
+AlertService::~AlertService() {
+    stop();
+}
+
+void AlertService::start() {
+    for (auto& worker : workers_)
+        (void)worker->prepare();  // Redis away: the worker tries again
+    for (auto& worker : workers_)
+        threads_.emplace_back([&worker = *worker] {
+            pthread_setname_np(pthread_self(), "proc-alert");
+            worker.run();
+        });
+    threads_.emplace_back([this] {
+        pthread_setname_np(pthread_self(), "proc-sweep");
+        sweep();
+    });
+}
+
+void AlertService::stop() {
+    stop_.request();
+    for (std::thread& thread : threads_)
+        thread.join();
+    threads_.clear();
+}
+
+void AlertService::sweep() {
+    redis::Client client(options_.redis);
+    redis::Script script(redis_sink::sweep_script_source());
+    std::string quiet = std::to_string(options_.quiet_closes_after.count());
+    while (!stop_.wait(options_.sweep_interval)) {
+        std::string now = std::to_string(clock_.wall().value);
+        std::string_view names[] = {keys::open_incidents, keys::anomalies};
+        std::string_view arguments[] = {now, quiet};
+        (void)redis::evaluate(client, script, names, arguments);  // the next round tries again
+    }
+}
+
+}  // namespace adtally::alerts

@@ -1,0 +1,37 @@
+// Follows the topic ad-catalog into the loop's Catalogue: what campaigns bid now.
+//
+// A record's key is the campaign's id; its value {"campaign_id":7,"model":"CPM","bid_micros":2500}
+// or empty, when the campaign is gone. A record that cannot be read is skipped and counted in
+// `skipped()`: prices of other campaigns must not wait for it. A log without the topic has no bids.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "domain/catalogue.hpp"
+#include "pipeline/processor/processor.hpp"
+#include "platform/eventlog/event_log.hpp"
+
+namespace adtally::processor {
+
+class Processor::CatalogueReader final : private eventlog::AssignmentListener {
+public:
+    CatalogueReader(eventlog::EventLog& log, std::string topic, domain::Catalogue& catalogue);
+    // Reads what is there and returns; does not wait for more.
+    Status read_new();
+    std::int64_t skipped() const { return skipped_; }
+
+private:
+    void on_assigned(std::span<const Partition> partitions) override;
+    void on_revoked(std::span<const Partition> partitions) override;
+
+    eventlog::EventLog& log_;
+    std::string topic_;
+    domain::Catalogue& catalogue_;
+    std::unique_ptr<eventlog::Consumer> consumer_;
+    eventlog::FetchedBatch fetched_;
+    std::int64_t skipped_ = 0;
+};
+
+}  // namespace adtally::processor

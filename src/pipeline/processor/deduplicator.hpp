@@ -1,0 +1,63 @@
+// Which events have been seen within the window.
+//
+// Problem. Clients retry, replays overlap, a log may hold an event twice: (type, event_id) must
+// count once within the window (default 10 min of log time), and a processor that restarts must
+// come to the same verdicts as one that ran on.
+// Design. "Seen" is a pure function of the log: a record is a duplicate if another record with its
+// key lies before it in the partition, at most `window` older. So every occurrence, also a
+// duplicate, renews the time, and reading the window again restores the state exactly.
+// Keys are 96 bits of SipHash-2-4 with a key drawn per process: an open-addressing table of 16
+// bytes an entry. At 6 million ids in the window one event in 10^22 would be taken for another;
+// nobody outside can choose ids that collide.
+// Limits. Memory grows with the ids in the window: 21 to 43 bytes each. Expired entries are swept
+// while inserting, four slots an insert, so a table lives at most half a window longer than needed.
+// Threads. One.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "domain/event.hpp"
+
+namespace adtally::processor {
+
+using HashKey = std::array<unsigned char, 16>;
+
+// From the system's random source; one for all partitions of a process.
+HashKey random_hash_key();
+
+class Deduplicator {
+public:
+    Deduplicator(Milliseconds window, const HashKey& key);
+
+    // True if the event was not seen within the window before `at`. Remembers it either way.
+    // `at` is the record's time in the log, which never decreases along a partition.
+    bool insert(domain::EventType type, std::string_view event_id, TimestampMs at);
+    void clear();
+    // Entries held, expired ones included that have not been swept yet.
+    std::size_t size() const { return used_; }
+    std::size_t memory_bytes() const { return slots_.size() * sizeof(Slot); }
+
+private:
+    struct Slot {
+        std::uint64_t high = 0;
+        std::uint32_t low = 0;
+        std::uint32_t seen = 0;  // log time in ms, modulo 2^32; 0 in a free slot, never in a used
+    };
+    bool expired(const Slot& slot, std::uint32_t now) const { return now - slot.seen > window_; }
+    std::size_t home(const Slot& slot) const { return slot.high & (slots_.size() - 1); }
+    void sweep(std::uint32_t now);
+    void erase(std::size_t index);
+    void rebuild(std::uint32_t now);
+
+    std::uint32_t window_;
+    HashKey key_;
+    std::vector<Slot> slots_;
+    std::size_t used_ = 0;
+    std::size_t sweep_at_ = 0;
+};
+
+}  // namespace adtally::processor

@@ -1,0 +1,186 @@
+// An event log in memory for tests: one topic with partitions, appended to by hand.
+#pragma once
+
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "platform/eventlog/event_log.hpp"
+
+namespace adtally::processor::fakes {
+
+class MemoryLog final : public eventlog::EventLog, public eventlog::Producer {
+public:
+    struct Stored {
+        TimestampMs appended_at;
+        std::string key;
+        std::string value;
+        std::vector<eventlog::Header> headers;
+    };
+
+    explicit MemoryLog(std::int32_t partitions) : partitions_(partitions) {
+        topics_["ad-events"].resize(static_cast<std::size_t>(partitions));
+    }
+
+    // Appends to ad-events.
+    void put(std::int32_t partition, TimestampMs at, std::string value) {
+        std::lock_guard lock(mutex_);
+        topics_["ad-events"][static_cast<std::size_t>(partition)].push_back(
+            {at, "k", std::move(value), {}});
+        changed_.notify_all();
+    }
+    std::vector<Stored> all(const std::string& topic) {
+        std::lock_guard lock(mutex_);
+        std::vector<Stored> list;
+        for (const auto& partition : topics_[topic])
+            list.insert(list.end(), partition.begin(), partition.end());
+        return list;
+    }
+    void refuse_appends(bool refuse) {
+        std::lock_guard lock(mutex_);
+        refuse_ = refuse;
+    }
+
+    eventlog::Producer& producer() override { return *this; }
+    void append(std::string_view topic, eventlog::RecordBatch batch,
+                eventlog::AppendDone done) override {
+        Status status = ok();
+        {
+            std::lock_guard lock(mutex_);
+            auto& partitions = topics_[std::string(topic)];
+            partitions.resize(static_cast<std::size_t>(partitions_));
+            if (refuse_)
+                status = Error{ErrorCode::unavailable, "told to refuse"};
+            for (std::size_t i = 0; !refuse_ && i < batch.size(); ++i)
+                partitions[0].push_back({TimestampMs{0}, std::string(batch[i].key),
+                                         std::string(batch[i].value),
+                                         {batch.headers().begin(), batch.headers().end()}});
+        }
+        done(std::move(status));
+    }
+    eventlog::LogHealth health() const override { return {}; }
+    std::size_t max_record_bytes() const override { return 1 << 20; }
+
+    Result<std::unique_ptr<eventlog::Consumer>> consumer(
+        std::string_view topic, eventlog::AssignmentListener& listener) override {
+        std::unique_ptr<eventlog::Consumer> made =
+            std::make_unique<Reader>(*this, std::string(topic), listener);
+        return made;
+    }
+    Result<eventlog::TopicInfo> topic(std::string_view name) const override {
+        if (name != "ad-events")
+            return Error{ErrorCode::not_found, "no such topic"};
+        return eventlog::TopicInfo{std::string(name), partitions_, "log-1"};
+    }
+    Result<std::vector<eventlog::Watermarks>> watermarks(std::string_view topic) const override {
+        std::lock_guard lock(mutex_);
+        std::vector<eventlog::Watermarks> all;
+        for (const auto& partition : topics_.at(std::string(topic)))
+            all.push_back({Offset{0}, Offset{static_cast<std::int64_t>(partition.size())}});
+        return all;
+    }
+    void close() override {}
+
+private:
+    class Reader final : public eventlog::Consumer {
+    public:
+        Reader(MemoryLog& log, std::string topic, eventlog::AssignmentListener& listener)
+            : log_(log), topic_(std::move(topic)), listener_(listener) {}
+
+        Status poll(eventlog::FetchedBatch& batch, std::size_t max_records,
+                    Deadline deadline) override {
+            if (!assigned_) {
+                assigned_ = true;
+                std::vector<Partition> all;
+                for (std::int32_t i = 0; i < log_.partitions_; ++i)
+                    all.push_back(Partition{i});
+                listener_.on_assigned(all);
+            }
+            std::unique_lock lock(log_.mutex_);
+            log_.changed_.wait_until(lock, deadline.at(), [this] { return next_due() >= 0; });
+            std::int32_t due = next_due();
+            if (due < 0)
+                return ok();
+            std::int64_t from = next_[Partition{due}];
+            fill(Partition{due}, from, from + static_cast<std::int64_t>(max_records), batch);
+            next_[Partition{due}] = from + static_cast<std::int64_t>(batch.records.size());
+            turn_ = due + 1;
+            return ok();
+        }
+        Status seek(Partition partition, Offset next) override {
+            next_[partition] = next.value;
+            return ok();
+        }
+        Result<eventlog::Watermarks> watermarks(Partition partition) override {
+            std::lock_guard lock(log_.mutex_);
+            return eventlog::Watermarks{Offset{0}, Offset{size(partition)}};
+        }
+        Result<Offset> offset_at(Partition partition, TimestampMs at) override {
+            std::lock_guard lock(log_.mutex_);
+            const auto& records = of(partition);
+            std::size_t i = 0;
+            while (i < records.size() && records[i].appended_at < at)
+                ++i;
+            return Offset{static_cast<std::int64_t>(i)};
+        }
+        Status read(Partition partition, Offset from, Offset to,
+                    eventlog::FetchedBatch& batch) override {
+            std::lock_guard lock(log_.mutex_);
+            batch.clear();
+            fill(partition, from.value, to.value, batch);
+            return ok();
+        }
+        void commit_hint(Partition, Offset) override {}
+
+    private:
+        const std::vector<Stored>& of(Partition partition) {
+            return log_.topics_[topic_][static_cast<std::size_t>(partition.value)];
+        }
+        std::int64_t size(Partition partition) {
+            return static_cast<std::int64_t>(of(partition).size());
+        }
+        std::int32_t next_due() {
+            for (std::int32_t i = 0; i < log_.partitions_; ++i) {
+                Partition partition{(turn_ + i) % log_.partitions_};
+                auto sought = next_.find(partition);
+                if (sought != next_.end() && sought->second < size(partition))
+                    return partition.value;
+            }
+            return -1;
+        }
+        // Copies, with the padding that a real log promises.
+        void fill(Partition partition, std::int64_t from, std::int64_t to,
+                  eventlog::FetchedBatch& batch) {
+            auto copies = std::make_shared<std::vector<std::string>>();
+            batch.partition = partition;
+            to = std::min(to, size(partition));
+            copies->reserve(static_cast<std::size_t>(std::max<std::int64_t>(0, to - from)));
+            for (std::int64_t i = from; i < to; ++i) {
+                const Stored& stored = of(partition)[static_cast<std::size_t>(i)];
+                std::string& copy = copies->emplace_back(stored.value);
+                std::size_t length = copy.size();
+                copy.append(eventlog::value_padding, ' ');
+                batch.records.push_back({Offset{i}, stored.appended_at, "k",
+                                         std::string_view(copy).substr(0, length)});
+            }
+            batch.storage = copies;
+        }
+
+        MemoryLog& log_;
+        std::string topic_;
+        eventlog::AssignmentListener& listener_;
+        bool assigned_ = false;
+        std::map<Partition, std::int64_t> next_;
+        std::int32_t turn_ = 0;
+    };
+
+    std::int32_t partitions_;
+    mutable std::mutex mutex_;
+    std::condition_variable changed_;
+    std::map<std::string, std::vector<std::vector<Stored>>> topics_;
+    bool refuse_ = false;
+};
+
+}  // namespace adtally::processor::fakes

@@ -1,0 +1,90 @@
+// One partition's stretch of the pipeline: decode, deduplicate, price, fold; then hand over a flush.
+//
+// Positions. `flushed` is what the store is known to hold, `next` the record that comes next; what
+// lies between is pending, in memory only. flushed ≤ next always; the books of the pending stretch
+// add up to next - flushed (asserted before every flush).
+// Threads. One: the loop's.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "domain/catalogue.hpp"
+#include "domain/codec.hpp"
+#include "pipeline/processor/aggregator.hpp"
+#include "pipeline/processor/deduplicator.hpp"
+#include "pipeline/processor/ports.hpp"
+#include "platform/eventlog/event_log.hpp"
+
+namespace adtally::processor {
+
+// A record that cannot be counted, kept with its reason.
+struct DeadLetter {
+    Offset offset;
+    TimestampMs appended_at;
+    std::string key;
+    std::string value;
+    std::string reason;   // the rejection's code
+    std::string message;  // for people
+};
+
+// What decoding and pricing need; shared by the partitions of one loop.
+struct Tools {
+    domain::Decoder decoder;
+    domain::Catalogue catalogue;
+    domain::Event event;  // reused from record to record
+};
+
+class PartitionState {
+public:
+    PartitionState(Partition partition, Aggregator aggregator, Deduplicator deduplicator);
+
+    Partition partition() const { return partition_; }
+    // False until reset_to() has been called: nothing is known of the store.
+    bool positioned() const { return positioned_; }
+    Offset flushed() const { return flushed_; }
+    Offset next() const { return next_; }
+    bool first() const { return first_; }
+    bool pending() const { return flushed_ < next_; }
+    std::int64_t pending_events() const { return next_.value - flushed_.value; }
+    std::size_t pending_keys() const { return aggregator_.size(); }
+    const Books& books() const { return books_; }
+    const Deduplicator& deduplicator() const { return deduplicator_; }
+
+    // Forgets everything pending and the window; the store holds `stored` (or nothing: `first`),
+    // reading goes on at `from` ≥ stored. What lies between was expired from the log.
+    void reset_to(Offset stored, Offset from, bool first);
+    // Back to knowing nothing.
+    void forget() {
+        reset_to(Offset{}, Offset{}, false);
+        positioned_ = false;
+    }
+    // Remembers a record that is counted already; between reset_to() and the first process().
+    void remember(const eventlog::FetchedRecord& record, Tools& tools);
+    // Records must come in order; those before next() are ignored (a consumer may repeat some).
+    void process(const eventlog::FetchedRecord& record, Tools& tools);
+
+    // The pending stretch; rolls up into this state's own Deltas, valid until process().
+    Flush flush();
+    void mark_flushed();
+    const std::vector<DeadLetter>& dead_letters() const { return dead_letters_; }
+    // Set once the dead letters are durable, so that a repeated flush does not write them again.
+    bool dead_letters_written = false;
+
+private:
+    void reject(const eventlog::FetchedRecord& record, const domain::Rejection& rejection);
+
+    Partition partition_;
+    Aggregator aggregator_;
+    Deduplicator deduplicator_;
+    Deltas deltas_;
+    Books books_;
+    std::vector<DeadLetter> dead_letters_;
+    Offset flushed_;
+    Offset next_;
+    bool first_ = false;
+    bool positioned_ = false;
+};
+
+}  // namespace adtally::processor

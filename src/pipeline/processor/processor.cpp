@@ -1,0 +1,312 @@
+#include "pipeline/processor/processor.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <pthread.h>
+#include <stdexcept>
+#include <utility>
+
+#include "pipeline/processor/catalogue_reader.hpp"
+#include "pipeline/processor/telemetry.hpp"
+
+namespace adtally::processor {
+namespace {
+
+domain::ReportingZone zone_or_throw(const std::string& name) {
+    auto zone = domain::ReportingZone::from_name(name);
+    if (!zone)
+        throw std::runtime_error("unknown reporting time zone '" + name +
+                                 "'; use UTC, an offset such as +08:00, or a name such as "
+                                 "Europe/Berlin (package tzdata)");
+    return *zone;
+}
+
+}  // namespace
+
+Processor::Processor(Options options, eventlog::EventLog& log, MetricsStore& store,
+                     const LiveThresholds& thresholds, MetricPublisher& publisher,
+                     const Clock& clock, observability::MetricRegistry& metrics,
+                     CrashPoints& crash_points)
+    : options_(std::move(options)),
+      log_(log),
+      store_(store),
+      thresholds_(thresholds),
+      publisher_(publisher),
+      clock_(clock),
+      crash_points_(crash_points),
+      dead_letters_(log.producer(), options_.topic, options_.dead_letter_topic,
+                    options_.dead_letter_deadline),
+      logger_("data-processor"),
+      telemetry_(std::make_unique<Telemetry>(metrics)),
+      catalogue_reader_(
+          std::make_unique<CatalogueReader>(log, options_.catalogue_topic, tools_.catalogue)),
+      zone_(zone_or_throw(options_.reporting_zone)),
+      hash_key_(random_hash_key()) {
+    snapshot_.moved_at = clock_.steady();
+}
+
+Processor::~Processor() {
+    stop();
+}
+
+void Processor::start() {
+    thread_ = std::thread([this] {
+        pthread_setname_np(pthread_self(), "proc-loop");
+        run();
+    });
+}
+
+void Processor::stop() {
+    {
+        std::lock_guard lock(mutex_);
+        stopping_ = true;
+    }
+    wake_.notify_all();
+    if (thread_.joinable())
+        thread_.join();
+}
+
+void Processor::on_assigned(std::span<const Partition> partitions) {
+    for (Partition partition : partitions)
+        partitions_.push_back(std::make_unique<PartitionState>(
+            partition, Aggregator{zone_}, Deduplicator{options_.dedup_window, hash_key_}));
+    must_synchronise_ = true;
+}
+
+void Processor::on_revoked(std::span<const Partition> partitions) {
+    // What is pending belongs to the next owner: it reads the store's offset and starts there.
+    std::erase_if(partitions_, [&](const std::unique_ptr<PartitionState>& state) {
+        return std::find(partitions.begin(), partitions.end(), state->partition()) !=
+               partitions.end();
+    });
+}
+
+void Processor::run() {
+    auto stopping = [this] {
+        std::lock_guard lock(mutex_);
+        return stopping_;
+    };
+    while (!stopping()) {
+        step();
+        publish_snapshot();
+    }
+    if (!must_synchronise_)
+        flush_all();
+    publisher_.flush();
+    publish_snapshot();
+}
+
+void Processor::step() {
+    if (consumer_ == nullptr) {
+        auto consumer = log_.consumer(options_.topic, *this);
+        if (!consumer) {
+            trouble(consumer.error().message);
+            wait_backoff();
+            return;
+        }
+        consumer_ = std::move(consumer.value());
+        poll_once(clock_.steady());  // delivers the first assignment
+    }
+    bool verify = clock_.steady() - last_verified_ >= options_.verify_interval;
+    if (must_synchronise_ || verify || generation_ != store_.generation()) {
+        if (Status status = synchronise(); !status) {
+            must_synchronise_ = true;
+            trouble(status.error().message);
+            wait_backoff();
+            return;
+        }
+        read_catalogue();
+        if (!flush_blocked_)
+            well();
+    }
+    // What cannot be flushed must not grow: nothing more is read until it could.
+    if (!flush_blocked_)
+        poll_once(last_flush_ + options_.flush_interval);
+    if (flush_blocked_ || flush_due())
+        flush_all();
+    publisher_.tick();
+}
+
+bool Processor::flush_due() const {
+    if (pending_events_ >= static_cast<std::int64_t>(options_.flush_events) ||
+        clock_.steady() - last_flush_ >= options_.flush_interval)
+        return true;
+    std::size_t keys = 0;
+    for (const auto& state : partitions_)
+        keys += state->pending_keys();
+    return keys >= options_.flush_keys;
+}
+
+void Processor::poll_once(SteadyTime until) {
+    fetched_.clear();
+    Status status = consumer_->poll(fetched_, options_.poll_records, Deadline{until});
+    if (!status) {
+        trouble("the event log cannot be read: " + status.error().message);
+        wait_backoff();
+        return;
+    }
+    if (fetched_.records.empty())
+        return;
+    for (auto& state : partitions_) {
+        if (state->partition() != fetched_.partition || !state->positioned())
+            continue;
+        std::int64_t before = state->pending_events();
+        for (const eventlog::FetchedRecord& record : fetched_.records)
+            state->process(record, tools_);
+        pending_events_ += state->pending_events() - before;
+    }
+    crash_points_.pass(CrashPoint::processor_after_fold);
+}
+
+bool Processor::write_dead_letters(std::vector<PartitionState*>& due) {
+    for (PartitionState* state : due) {
+        if (state->dead_letters().empty() || state->dead_letters_written)
+            continue;
+        Status status = dead_letters_.write(state->partition(), state->dead_letters());
+        if (!status) {
+            trouble("dead letters cannot be written: " + status.error().message);
+            return false;
+        }
+        state->dead_letters_written = true;
+        telemetry_->dead_lettered(logger_, state->partition(), state->dead_letters());
+        crash_points_.pass(CrashPoint::processor_after_dead_letter);
+    }
+    return true;
+}
+
+void Processor::flush_all() {
+    last_flush_ = clock_.steady();
+    std::vector<PartitionState*> due;
+    for (auto& state : partitions_)
+        if (state->positioned() && state->pending())
+            due.push_back(state.get());
+    if (due.empty())
+        return;
+    flush_blocked_ = false;
+    if (!write_dead_letters(due)) {
+        flush_blocked_ = true;
+        wait_backoff();
+        return;
+    }
+    std::vector<Flush> flushes;
+    flushes.reserve(due.size());
+    for (PartitionState* state : due)
+        flushes.push_back(state->flush());
+    auto outcomes = store_.apply(flushes, thresholds_.get());
+    if (!outcomes) {
+        // Applied or not, the next look at the stored offsets tells.
+        must_synchronise_ = true;
+        telemetry_->flush_failed.add(1);
+        trouble(outcomes.error().message);
+        wait_backoff();
+        return;
+    }
+    crash_points_.pass(CrashPoint::processor_after_flush);
+    for (std::size_t i = 0; i < due.size(); ++i)
+        settle(*due[i], flushes[i], outcomes.value()[i]);
+    telemetry_->flushed(clock_.steady() - last_flush_);
+}
+
+void Processor::settle(PartitionState& state, const Flush& flush, const FlushOutcome& outcome) {
+    switch (outcome.kind) {
+        case FlushOutcome::Kind::applied:
+            applied(state, flush, outcome);
+            return;
+        case FlushOutcome::Kind::conflict:
+            must_synchronise_ = true;
+            return;
+        case FlushOutcome::Kind::refused:
+            flush_blocked_ = true;
+            trouble(outcome.reason);
+            wait_backoff();
+            return;
+    }
+}
+
+void Processor::applied(PartitionState& state, const Flush& flush, const FlushOutcome& outcome) {
+    publisher_.touched(outcome.totals);
+    crash_points_.pass(CrashPoint::processor_before_publish);
+    pending_events_ -= state.pending_events();
+    state.mark_flushed();
+    consumer_->commit_hint(state.partition(), flush.end);
+    telemetry_->counted(flush.books);
+    std::lock_guard lock(mutex_);
+    snapshot_.flushes += 1;
+    snapshot_.since_start.counted += flush.books.counted;
+    snapshot_.since_start.duplicates += flush.books.duplicates;
+    snapshot_.since_start.dead_lettered += flush.books.dead_lettered;
+    snapshot_.since_start.expired += flush.books.expired;
+}
+
+void Processor::read_catalogue() {
+    if (Status status = catalogue_reader_->read_new(); !status)
+        logger_.warn("catalogue cannot be read, bids stay as they are",
+                     {{"error", std::string_view(status.error().message)}});
+}
+
+void Processor::trouble(std::string reason) {
+    std::lock_guard lock(mutex_);
+    if (snapshot_.trouble != reason)
+        logger_.warn("processor is held up", {{"reason", std::string_view(reason)}});
+    snapshot_.trouble = std::move(reason);
+    snapshot_.ready = false;
+}
+
+void Processor::well() {
+    backoff_ = Milliseconds{0};
+    std::lock_guard lock(mutex_);
+    if (!snapshot_.ready)
+        logger_.info("processor is ready",
+                     {{"partitions", static_cast<std::int64_t>(partitions_.size())}});
+    snapshot_.ready = true;
+    snapshot_.trouble.clear();
+}
+
+void Processor::wait_backoff() {
+    backoff_ = std::clamp(backoff_ * 2, options_.backoff_min, options_.backoff_max);
+    std::unique_lock lock(mutex_);
+    snapshot_.moved_at = clock_.steady();
+    wake_.wait_for(lock, backoff_, [this] { return stopping_; });
+}
+
+void Processor::publish_snapshot() {
+    std::size_t entries = 0;
+    std::size_t bytes = 0;
+    std::int64_t flushed = 0;
+    for (const auto& state : partitions_) {
+        flushed += state->flushed().value;
+        entries += state->deduplicator().size();
+        bytes += state->deduplicator().memory_bytes();
+    }
+    std::lock_guard lock(mutex_);
+    snapshot_.pending_events = pending_events_;
+    snapshot_.flushed_offsets = flushed;
+    snapshot_.dedup_entries = entries;
+    snapshot_.dedup_bytes = bytes;
+    snapshot_.moved_at = clock_.steady();
+}
+
+Snapshot Processor::snapshot() const {
+    std::lock_guard lock(mutex_);
+    return snapshot_;
+}
+
+observability::ComponentHealth Processor::health() const {
+    constexpr auto stuck_after = std::chrono::seconds(30);
+    Snapshot now = snapshot();
+    observability::ComponentHealth health;
+    health.details.emplace_back("pendingEvents", std::to_string(now.pending_events));
+    health.details.emplace_back("dedupEntries", std::to_string(now.dedup_entries));
+    auto silent = clock_.steady() - now.moved_at;
+    if (silent > stuck_after)
+        now.trouble = fmt::format(
+            "the loop has not moved for {} s",
+            std::chrono::duration_cast<std::chrono::seconds>(silent).count());
+    if (!now.trouble.empty()) {
+        health.status = observability::HealthStatus::down;
+        health.details.emplace_back("error", now.trouble);
+    }
+    return health;
+}
+
+}  // namespace adtally::processor

@@ -1,0 +1,124 @@
+// The loop of the Data Processor: log in, exact metrics out.
+//
+//     poll → decode → deduplicate → fold ─ every 20 ms or 50,000 events ─► dead letters durable
+//     → ONE guarded script per partition → totals published → commit hint
+//
+// Promise. Every record of the log is counted exactly once in the store, whatever dies when. The
+// store's offset is the authority; this process' positions are only a belief that is checked by
+// every flush and twice a second besides. See redis_sink/README.md.
+// Trouble. Store away: nothing is polled, the pending flush is repeated with back-off, readiness is
+// off. Store behind (its newest writes were lost) or ahead (another processor had the partition):
+// the partition starts over from the stored offset with its window restored.
+// Threads. One, "proc-loop", started by start() and joined by stop(). snapshot() from any.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/crash_points.hpp"
+#include "pipeline/processor/dead_letters.hpp"
+#include "pipeline/processor/metric_publisher.hpp"
+#include "pipeline/processor/options.hpp"
+#include "pipeline/processor/partition_state.hpp"
+#include "pipeline/processor/ports.hpp"
+#include "platform/eventlog/event_log.hpp"
+#include "platform/observability/health.hpp"
+#include "platform/observability/log.hpp"
+#include "platform/observability/metrics.hpp"
+
+namespace adtally::processor {
+
+// What others may see of the loop.
+struct Snapshot {
+    bool ready = false;
+    std::string trouble = "starting";  // empty while all is well
+    std::int64_t pending_events = 0;
+    std::int64_t flushed_offsets = 0;  // of all partitions: what lag is measured against
+    std::size_t dedup_entries = 0;
+    std::size_t dedup_bytes = 0;
+    Books since_start;  // flushed by this process
+    std::uint64_t flushes = 0;
+    std::uint64_t rewinds = 0;  // partitions that started over
+    SteadyTime moved_at{};      // the loop's last sign of life
+};
+
+class Processor final : private eventlog::AssignmentListener {
+public:
+    // Throws std::runtime_error for an unknown reporting zone.
+    Processor(Options options, eventlog::EventLog& log, MetricsStore& store,
+              const LiveThresholds& thresholds, MetricPublisher& publisher, const Clock& clock,
+              observability::MetricRegistry& metrics, CrashPoints& crash_points);
+    ~Processor() override;
+
+    void start();
+    // Finishes what is read, flushes it once if the store answers, and joins.
+    void stop();
+    Snapshot snapshot() const;
+    observability::ComponentHealth health() const;
+
+private:
+    void on_assigned(std::span<const Partition> partitions) override;
+    void on_revoked(std::span<const Partition> partitions) override;
+
+    void run();
+    void step();
+    void poll_once(SteadyTime until);
+    bool write_dead_letters(std::vector<PartitionState*>& due);
+    bool flush_due() const;
+    void flush_all();
+    void settle(PartitionState& state, const Flush& flush, const FlushOutcome& outcome);
+    void applied(PartitionState& state, const Flush& flush, const FlushOutcome& outcome);
+    Status synchronise();
+    Status synchronise_one(PartitionState& state, std::optional<Offset> stored);
+    Status rewind(PartitionState& state, std::optional<Offset> stored);
+    Status restore_window(PartitionState& state, Offset begin);
+    void read_catalogue();
+    void trouble(std::string reason);
+    void well();
+    void publish_snapshot();
+    void wait_backoff();
+
+    Options options_;
+    eventlog::EventLog& log_;
+    MetricsStore& store_;
+    const LiveThresholds& thresholds_;
+    MetricPublisher& publisher_;
+    const Clock& clock_;
+    CrashPoints& crash_points_;
+    DeadLetterWriter dead_letters_;
+    observability::Logger logger_;
+    struct Telemetry;
+    std::unique_ptr<Telemetry> telemetry_;
+    class CatalogueReader;
+    std::unique_ptr<CatalogueReader> catalogue_reader_;
+
+    // The loop's own.
+    Tools tools_;
+    domain::ReportingZone zone_;
+    HashKey hash_key_;
+    std::unique_ptr<eventlog::Consumer> consumer_;
+    std::vector<std::unique_ptr<PartitionState>> partitions_;
+    eventlog::FetchedBatch fetched_;
+    bool must_synchronise_ = true;
+    bool flush_blocked_ = false;  // the store refused, or dead letters could not be written
+    std::uint64_t generation_ = 0;
+    bool log_bound_ = false;
+    SteadyTime last_flush_{};
+    SteadyTime last_verified_{};
+    Milliseconds backoff_{0};
+    std::int64_t pending_events_ = 0;
+
+    mutable std::mutex mutex_;  // guards what follows
+    std::condition_variable wake_;
+    Snapshot snapshot_;
+    bool stopping_ = false;
+    std::thread thread_;
+};
+
+}  // namespace adtally::processor

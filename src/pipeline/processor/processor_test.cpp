@@ -1,0 +1,234 @@
+// The loop against a log and a store in memory: traces of what happens when either fails.
+#include "pipeline/processor/processor.hpp"
+
+#include <functional>
+#include <gtest/gtest.h>
+#include <random>
+#include <string>
+
+#include "pipeline/processor/fakes/memory_log.hpp"
+#include "pipeline/processor/fakes/memory_store.hpp"
+#include "pipeline/processor/test_events.hpp"
+
+namespace adtally::processor {
+namespace {
+
+using fakes::MemoryLog;
+using fakes::MemoryStore;
+using Fault = fakes::MemoryStore::Fault;
+
+constexpr std::int64_t start = 1'705'327'402'000;
+
+class ProcessorTest : public testing::Test {
+protected:
+    void run() {
+        Options options;
+        options.flush_interval = Milliseconds{1};
+        options.verify_interval = Milliseconds{5};
+        options.backoff_min = Milliseconds{1};
+        options.backoff_max = Milliseconds{5};
+        processor_ = std::make_unique<Processor>(options, log_, store_, thresholds_, publisher_,
+                                                 clock_, metrics_, crash_points_);
+        processor_->start();
+    }
+    void stop() { processor_.reset(); }
+
+    void put(std::int64_t ad, const std::string& id, std::int64_t at = start) {
+        log_.put(static_cast<std::int32_t>(ad % 2), TimestampMs{at},
+                 record({.ad = ad, .id = id, .cost_micros = 10}));
+    }
+    void eventually(const std::function<bool()>& condition) {
+        Deadline deadline = Deadline::after(Milliseconds{20'000});
+        std::mutex mutex;
+        std::condition_variable never;
+        while (!condition()) {
+            ASSERT_FALSE(deadline.passed()) << "trouble: " << processor_->snapshot().trouble;
+            std::unique_lock lock(mutex);
+            never.wait_for(lock, Milliseconds{1});
+        }
+    }
+    void eventually_counted(std::int64_t events) {
+        eventually([&] { return store_.state().books.counted == events; });
+    }
+
+    SystemClock clock_;
+    MemoryLog log_{2};
+    MemoryStore store_;
+    LiveThresholds thresholds_{Thresholds{}};
+    MetricPublisher publisher_{log_, "ad-metrics", clock_, {}};
+    observability::MetricRegistry metrics_{"test"};
+    CrashPoints crash_points_;
+    std::unique_ptr<Processor> processor_;
+};
+
+TEST_F(ProcessorTest, CountsEveryEventOnceAndDropsDuplicates) {
+    put(1, "a");
+    put(1, "b");
+    put(1, "a");
+    put(2, "a");
+    run();
+    eventually_counted(3);
+    EXPECT_EQ(store_.state().ads[1].impressions, 2);
+    EXPECT_EQ(store_.state().ads[1].cost.value, 20'000);
+    EXPECT_EQ(store_.state().ads[2].impressions, 1);
+    EXPECT_EQ(store_.state().books.duplicates, 1);
+}
+
+TEST_F(ProcessorTest, ALostRequestIsRepeatedAndALostAnswerIsNot) {
+    for (Fault fault : {Fault::lose_request, Fault::lose_answer}) {
+        SCOPED_TRACE(static_cast<int>(fault));
+        store_.roll_back_to({});
+        store_.next_faults(fault, 3);
+        put(1, "e" + std::to_string(static_cast<int>(fault)));
+        if (!processor_)
+            run();
+        auto all = static_cast<std::int64_t>(log_.all("ad-events").size());
+        eventually_counted(all);
+        EXPECT_EQ(store_.state().ads[1].impressions, all);
+    }
+}
+
+TEST_F(ProcessorTest, AStoreThatLostItsTailIsFilledAgainFromTheLog) {
+    put(1, "a");
+    put(2, "b");
+    run();
+    eventually_counted(2);
+    MemoryStore::State earlier = store_.state();
+    put(1, "c");
+    put(1, "a");
+    eventually_counted(3);
+    eventually([&] { return store_.state().books.duplicates == 1; });
+    store_.roll_back_to(earlier);
+    eventually([&] { return store_.state().books.duplicates == 1; });
+    EXPECT_EQ(store_.state().books.counted, 3);
+    EXPECT_EQ(store_.state().ads[1].impressions, 2);
+}
+
+TEST_F(ProcessorTest, AnEmptyStoreIsFilledFromTheBeginning) {
+    for (int i = 0; i < 100; ++i)
+        put(i % 5 + 1, std::to_string(i));
+    run();
+    eventually_counted(100);
+    store_.roll_back_to({});
+    eventually_counted(100);
+    EXPECT_GE(processor_->snapshot().rewinds, 1u);
+}
+
+TEST_F(ProcessorTest, ANewProcessorKnowsWhatTheOldOneSaw) {
+    put(1, "a", start);
+    run();
+    eventually_counted(1);
+    stop();
+    put(1, "a", start + 599'999);  // within ten minutes of log time: a duplicate
+    put(1, "b", start + 599'999);
+    run();
+    eventually_counted(2);
+    EXPECT_EQ(store_.state().books.duplicates, 1);
+    stop();
+    put(1, "b", start + 599'999 + 600'001);  // past the window: counts again
+    run();
+    eventually_counted(3);
+}
+
+TEST_F(ProcessorTest, PoisonGoesToTheDeadLettersAndNeverStopsTheStream) {
+    log_.put(1, TimestampMs{start}, "{\"not\":\"an event\"}");
+    log_.put(1, TimestampMs{start}, "\xff\xfe");
+    put(1, "a");
+    run();
+    eventually_counted(1);
+    EXPECT_EQ(store_.state().books.dead_lettered, 2);
+    auto letters = log_.all("ad-events-dlt");
+    ASSERT_EQ(letters.size(), 2u);
+    EXPECT_EQ(letters[0].value, "{\"not\":\"an event\"}");
+    EXPECT_EQ(letters[0].headers[2].name, "kafka_dlt-original-offset");
+    EXPECT_EQ(letters[0].headers[2].value, "0");
+}
+
+TEST_F(ProcessorTest, DeadLettersThatCannotBeWrittenHoldTheOffset) {
+    log_.refuse_appends(true);
+    log_.put(1, TimestampMs{start}, "poison");
+    put(1, "a");
+    run();
+    eventually([&] { return !processor_->snapshot().trouble.empty() &&
+                            processor_->snapshot().trouble != "starting"; });
+    EXPECT_EQ(store_.state().books.counted, 0);
+    EXPECT_EQ(processor_->health().status, observability::HealthStatus::down);
+    log_.refuse_appends(false);
+    eventually_counted(1);
+    EXPECT_EQ(store_.state().books.dead_lettered, 1);
+    eventually([&] { return processor_->snapshot().ready; });
+}
+
+TEST_F(ProcessorTest, ARefusalIsToldAndTriedAgain) {
+    store_.next_faults(Fault::refuse, -1);
+    put(1, "a");
+    run();
+    eventually([&] { return processor_->snapshot().trouble == "told to refuse"; });
+    EXPECT_FALSE(processor_->snapshot().ready);
+    store_.next_faults(Fault::none, 0);
+    eventually_counted(1);
+    eventually([&] { return processor_->snapshot().ready; });
+}
+
+// Two processors that both believe to own everything: the guard lets each step happen once.
+TEST_F(ProcessorTest, AZombieNeverCountsTwice) {
+    run();
+    Options options;
+    options.flush_interval = Milliseconds{2};
+    options.verify_interval = Milliseconds{3};
+    MetricPublisher publisher(log_, "ad-metrics", clock_, {});
+    observability::MetricRegistry metrics("zombie");
+    Processor zombie(options, log_, store_, thresholds_, publisher, clock_, metrics,
+                     crash_points_);
+    zombie.start();
+    for (int i = 0; i < 2'000; ++i)
+        put(i % 7 + 1, std::to_string(i % 1'500));
+    eventually([&] {
+        auto books = store_.state().books;
+        return books.counted + books.duplicates == 2'000;
+    });
+    std::int64_t impressions = 0;
+    for (const auto& [ad, delta] : store_.state().ads)
+        impressions += delta.impressions;
+    EXPECT_EQ(impressions, store_.state().books.counted);
+}
+
+// Faults of every kind in random order; the counts come out as if nothing had happened.
+TEST_F(ProcessorTest, RandomFaultsLeaveTheCountsExact) {
+    for (unsigned seed = 1; seed <= 5; ++seed) {
+        SCOPED_TRACE(seed);
+        std::mt19937_64 random(seed);
+        std::int64_t before = store_.state().books.counted;
+        if (!processor_)
+            run();
+        MemoryStore::State earlier = store_.state();
+        for (int i = 0; i < 500; ++i) {
+            put(static_cast<std::int64_t>(random() % 9 + 1),
+                std::to_string(seed) + "-" + std::to_string(i));
+            switch (random() % 40) {
+                case 0:
+                    store_.next_faults(Fault::lose_request, 2);
+                    break;
+                case 1:
+                    store_.next_faults(Fault::lose_answer, 2);
+                    break;
+                case 2:
+                    earlier = store_.state();
+                    break;
+                case 3:
+                    store_.roll_back_to(earlier);
+                    break;
+                default:
+                    break;
+            }
+        }
+        eventually_counted(before + 500);
+    }
+    std::int64_t impressions = 0;
+    for (const auto& [ad, delta] : store_.state().ads)
+        impressions += delta.impressions;
+    EXPECT_EQ(impressions, 2'500);
+}
+
+}  // namespace
+}  // namespace adtally::processor

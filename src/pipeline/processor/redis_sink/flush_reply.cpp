@@ -1,0 +1,81 @@
+// What the flush script answers: {1, five values per ad and campaign…}, {0, stored offset or nil},
+// {2, key, what is wrong with it}.
+#include <charconv>
+#include <fmt/format.h>
+
+#include "pipeline/processor/redis_sink/flush_script.hpp"
+
+namespace adtally::redis_sink {
+namespace {
+
+using processor::Entity;
+using processor::FlushOutcome;
+using redis::Reply;
+
+std::optional<std::int64_t> number(const std::string& text) {
+    std::int64_t value = 0;
+    auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (failed != std::errc{} || end != text.data() + text.size())
+        return std::nullopt;
+    return value;
+}
+
+FlushOutcome refused(std::string reason) {
+    FlushOutcome outcome;
+    outcome.kind = FlushOutcome::Kind::refused;
+    outcome.reason = std::move(reason);
+    return outcome;
+}
+
+FlushOutcome applied(const Reply& reply, const processor::Flush& flush) {
+    constexpr std::size_t counters = 5;
+    const auto& deltas = *flush.deltas;
+    std::size_t entities = deltas.ads.size() + deltas.campaigns.size();
+    if (reply.elements.size() != 1 + counters * entities)
+        return refused("Redis answered a flush with the wrong number of totals");
+    FlushOutcome outcome;
+    outcome.totals.reserve(entities);
+    for (std::size_t i = 0; i < entities; ++i) {
+        bool is_ad = i < deltas.ads.size();
+        processor::EntityTotals totals;
+        totals.entity = is_ad ? Entity::ad : Entity::campaign;
+        totals.id = is_ad ? deltas.ads[i].id : deltas.campaigns[i - deltas.ads.size()].id;
+        std::int64_t values[counters];
+        for (std::size_t m = 0; m < counters; ++m)
+            values[m] = number(reply.elements[1 + i * counters + m].text).value_or(0);
+        totals.values = {values[0], values[1], values[2], domain::Nanos{values[3]},
+                         domain::Nanos{values[4]}};
+        outcome.totals.push_back(totals);
+    }
+    return outcome;
+}
+
+}  // namespace
+
+FlushOutcome parse_flush_reply(const Reply& reply, const processor::Flush& flush) {
+    if (reply.is_error())
+        return refused("Redis refused the flush: " + reply.text);
+    if (reply.kind != Reply::Kind::array || reply.elements.empty())
+        return refused("Redis answered a flush with something that is not a list");
+    switch (reply.elements[0].integer) {
+        case 1:
+            return applied(reply, flush);
+        case 0: {
+            FlushOutcome outcome;
+            outcome.kind = FlushOutcome::Kind::conflict;
+            if (reply.elements.size() > 1 && !reply.elements[1].is_nil())
+                if (auto stored = number(reply.elements[1].text))
+                    outcome.stored = Offset{*stored};
+            return outcome;
+        }
+        default:
+            break;
+    }
+    std::string key = reply.elements.size() > 2 ? reply.elements[1].text : "a key";
+    std::string what = reply.elements.size() > 2 ? reply.elements[2].text : "is not ours";
+    return refused(fmt::format("Redis key {} {}; look at it and remove it (metrics can then be "
+                               "rebuilt from the log)",
+                               key, what));
+}
+
+}  // namespace adtally::redis_sink

@@ -1,0 +1,404 @@
+// The flush script against a real Redis: guard, counts, ratios, hours, and what it refuses.
+#include "pipeline/processor/redis_sink/flush_script.hpp"
+
+#include <gtest/gtest.h>
+#include <random>
+
+#include "pipeline/processor/aggregator.hpp"
+#include "pipeline/processor/redis_sink/keys.hpp"
+#include "pipeline/processor/redis_sink/redis_store.hpp"
+#include "pipeline/processor/test_events.hpp"
+#include "platform/redis/test_support.hpp"
+
+namespace adtally::redis_sink {
+namespace {
+
+using domain::EventType;
+using processor::Aggregator;
+using processor::Books;
+using processor::Deltas;
+using processor::Flush;
+using processor::FlushOutcome;
+using processor::TestEvent;
+using Kind = FlushOutcome::Kind;
+
+constexpr std::int64_t noon = 1'705'320'000'000;  // 2024-01-15T12:00:00Z
+constexpr std::int64_t hour_ms = 3'600'000;
+constexpr std::int64_t day_ms = 24 * hour_ms;
+
+class FlushScript : public testing::Test {
+protected:
+    static void SetUpTestSuite() { server = std::make_unique<redis::RedisServer>(); }
+    static void TearDownTestSuite() { server.reset(); }
+    void SetUp() override { (void)run({"FLUSHALL"}); }
+
+    redis::Reply run(std::initializer_list<std::string_view> words) {
+        auto reply = client_.command(words);
+        EXPECT_TRUE(reply.has_value());
+        return reply ? reply.value() : redis::Reply{};
+    }
+    std::string get(std::string_view key) {
+        redis::Reply reply = run({"GET", key});
+        return reply.is_nil() ? "absent" : reply.text;
+    }
+    void add(const TestEvent& from, std::int64_t nanos = 0) {
+        domain::Event event = to_event(from);
+        aggregator_.add(event, domain::Nanos{nanos});
+        events_ += 1;
+    }
+    // Flushes what was added as the partition's next step.
+    FlushOutcome flush() {
+        FlushOutcome outcome = flush_at(next_, next_ + events_, next_ == 0);
+        if (outcome.kind == Kind::applied) {
+            next_ += events_;
+            events_ = 0;
+            aggregator_.clear();
+        }
+        return outcome;
+    }
+    FlushOutcome flush_at(std::int64_t start, std::int64_t end, bool first) {
+        aggregator_.roll_up(deltas_);
+        Books books;
+        books.counted = end - start;
+        Flush step{Partition{0}, Offset{start}, Offset{end}, first, books, &deltas_};
+        auto outcomes = store_.apply({&step, 1}, thresholds_);
+        EXPECT_TRUE(outcomes.has_value()) << outcomes.error().message;
+        return outcomes ? outcomes.value().at(0) : FlushOutcome{};
+    }
+    std::vector<redis::Reply> anomalies() {
+        return run({"XRANGE", "anomalies", "-", "+"}).elements;
+    }
+    static std::string field(const redis::Reply& entry, std::string_view name) {
+        const auto& fields = entry.elements.at(1).elements;
+        for (std::size_t i = 0; i + 1 < fields.size(); i += 2)
+            if (fields[i].text == name)
+                return fields[i + 1].text;
+        return "absent";
+    }
+
+    static std::unique_ptr<redis::RedisServer> server;
+    redis::Client client_ = server->client();
+    SystemClock clock_;
+    CrashPoints crash_points_;
+    RedisStore store_{server->client_options(), "ad-events", clock_, crash_points_};
+    processor::Thresholds thresholds_;
+    Aggregator aggregator_{domain::ReportingZone::utc()};
+    Deltas deltas_;
+    std::int64_t next_ = 0;
+    std::int64_t events_ = 0;
+};
+
+std::unique_ptr<redis::RedisServer> FlushScript::server;
+
+TEST_F(FlushScript, WritesTheKeysOfTheDesign) {
+    add({.ad = 1, .campaign = 9, .time_ms = noon}, 2'500'000);
+    add({.type = EventType::click, .ad = 1, .campaign = 9, .time_ms = noon}, 0);
+    add({.ad = 1, .campaign = 9, .time_ms = noon}, 2'500'000);
+    ASSERT_EQ(flush().kind, Kind::applied);
+    EXPECT_EQ(get("ad:metrics:1:impressions"), "2");
+    EXPECT_EQ(get("ad:metrics:1:clicks"), "1");
+    EXPECT_EQ(get("ad:metrics:1:conversions"), "absent");
+    EXPECT_EQ(get("ad:metrics:1:cost_nanos"), "5000000");
+    EXPECT_EQ(get("ad:metrics:1:ctr"), "0.500000");
+    EXPECT_EQ(get("ad:metrics:1:cpc"), "0.005000");
+    EXPECT_EQ(get("ad:metrics:1:cpm"), "2.500000");
+    EXPECT_EQ(get("campaign:metrics:9:impressions"), "2");
+    EXPECT_EQ(get("campaign:metrics:9:ctr"), "0.500000");
+    EXPECT_EQ(get("hourly:metrics:1:12:impressions"), "2");
+    EXPECT_EQ(get("hourly:metrics:1:12:day"), "2024-01-15");
+    EXPECT_EQ(get("hourly:metrics:1:2024-01-15T12:impressions"), "2");
+    EXPECT_EQ(get("daily:metrics:1:2024-01-15:clicks"), "1");
+    EXPECT_EQ(get("daily:metrics:1:2024-01-15:cost_nanos"), "5000000");
+    EXPECT_EQ(get("adtally:offset:ad-events:0"), "3");
+    auto ttl = [this](std::string_view key) { return run({"TTL", key}).integer; };
+    EXPECT_EQ(ttl("ad:metrics:1:impressions"), -1);
+    EXPECT_NEAR(static_cast<double>(ttl("hourly:metrics:1:12:impressions")), 48 * 3600, 60);
+    EXPECT_NEAR(static_cast<double>(ttl("hourly:metrics:1:2024-01-15T12:clicks")), 35 * 86400, 60);
+    EXPECT_NEAR(static_cast<double>(ttl("daily:metrics:1:2024-01-15:clicks")), 400.0 * 86400, 60);
+}
+
+TEST_F(FlushScript, RatiosAreAbsentOnAZeroDenominator) {
+    add({.type = EventType::conversion});
+    ASSERT_EQ(flush().kind, Kind::applied);
+    EXPECT_EQ(get("ad:metrics:1:ctr"), "absent");
+    EXPECT_EQ(get("ad:metrics:1:cpc"), "absent");
+    EXPECT_EQ(get("ad:metrics:1:cpm"), "absent");
+    add({.type = EventType::click}, 7'000);
+    ASSERT_EQ(flush().kind, Kind::applied);
+    EXPECT_EQ(get("ad:metrics:1:ctr"), "absent");
+    EXPECT_EQ(get("ad:metrics:1:cpc"), "0.000007");
+}
+
+TEST_F(FlushScript, AppliesOnlyAtTheStoredOffset) {
+    add({});
+    EXPECT_EQ(flush_at(5, 6, false).kind, Kind::conflict);
+    ASSERT_EQ(flush_at(0, 1, true).kind, Kind::applied);
+    EXPECT_EQ(flush_at(0, 1, true).kind, Kind::conflict);
+    FlushOutcome zombie = flush_at(0, 2, false);  // overlaps, ends beyond: must not count
+    EXPECT_EQ(zombie.kind, Kind::conflict);
+    ASSERT_TRUE(zombie.stored.has_value());
+    EXPECT_EQ(zombie.stored->value, 1);
+    EXPECT_EQ(get("ad:metrics:1:impressions"), "1");
+    ASSERT_EQ(flush_at(1, 2, false).kind, Kind::applied);
+    EXPECT_EQ(get("ad:metrics:1:impressions"), "2");
+}
+
+TEST_F(FlushScript, AMissingOffsetBesideItsBooksIsRefused) {
+    add({});
+    ASSERT_EQ(flush().kind, Kind::applied);
+    (void)run({"DEL", "adtally:offset:ad-events:0"});
+    FlushOutcome outcome = flush_at(0, 1, true);
+    EXPECT_EQ(outcome.kind, Kind::refused);
+    EXPECT_NE(outcome.reason.find("adtally:offset:ad-events:0"), std::string::npos) << outcome.reason;
+}
+
+TEST_F(FlushScript, AForeignKeyIsRefusedBeforeAnythingIsWritten) {
+    struct Case {
+        std::initializer_list<std::string_view> spoil;
+        std::string key;
+    };
+    const Case cases[] = {
+        {{"LPUSH", "ad:metrics:1:impressions", "x"}, "ad:metrics:1:impressions"},
+        {{"SET", "campaign:metrics:1:impressions", "many"}, "campaign:metrics:1:impressions"},
+        {{"SET", "ad:metrics:1:impressions", ""}, "ad:metrics:1:impressions"},
+        {{"HSET", "daily:metrics:1:2024-01-15:impressions", "a", "b"},
+         "daily:metrics:1:2024-01-15:impressions"},
+        {{"SADD", "hourly:metrics:1:14:day", "x"}, "hourly:metrics:1:14:day"},
+        {{"SET", "adtally:ctr-window:ad:1", "x"}, "adtally:ctr-window:ad:1"},
+        {{"SET", "session:clicks:s", "x"}, "session:clicks:s"},
+        {{"SET", "anomalies", "x"}, "anomalies"},
+        {{"SET", "top:ads:ctr", "x"}, "top:ads:ctr"},
+    };
+    for (const Case& spoiled : cases) {
+        SCOPED_TRACE(spoiled.key);
+        (void)run({"FLUSHALL"});
+        auto reply = client_.command(spoiled.spoil);
+        ASSERT_TRUE(reply.has_value());
+        aggregator_.clear();
+        add({});
+        add({.type = EventType::click, .session = "s"});
+        std::int64_t keys_before = run({"DBSIZE"}).integer;
+        FlushOutcome outcome = flush_at(0, 2, true);
+        EXPECT_EQ(outcome.kind, Kind::refused);
+        EXPECT_NE(outcome.reason.find(spoiled.key), std::string::npos) << outcome.reason;
+        EXPECT_EQ(run({"DBSIZE"}).integer, keys_before);
+    }
+}
+
+TEST_F(FlushScript, TheUndatedHourHoldsTheMostRecentDay) {
+    add({.time_ms = noon});
+    ASSERT_EQ(flush().kind, Kind::applied);
+    add({.time_ms = noon + day_ms});
+    add({.type = EventType::click, .time_ms = noon + day_ms});
+    ASSERT_EQ(flush().kind, Kind::applied);
+    EXPECT_EQ(get("hourly:metrics:1:12:impressions"), "1");
+    EXPECT_EQ(get("hourly:metrics:1:12:clicks"), "1");
+    EXPECT_EQ(get("hourly:metrics:1:12:day"), "2024-01-16");
+    add({.time_ms = noon - day_ms});  // late: lands in its own dated hour only
+    add({.time_ms = noon + day_ms});
+    ASSERT_EQ(flush().kind, Kind::applied);
+    EXPECT_EQ(get("hourly:metrics:1:12:impressions"), "2");
+    EXPECT_EQ(get("hourly:metrics:1:2024-01-14T12:impressions"), "1");
+    EXPECT_EQ(get("hourly:metrics:1:2024-01-15T12:impressions"), "1");
+    EXPECT_EQ(get("hourly:metrics:1:2024-01-16T12:impressions"), "2");
+    EXPECT_EQ(get("ad:metrics:1:impressions"), "4");
+}
+
+TEST_F(FlushScript, OneFlushMayHoldTwoDaysOfOneHour) {
+    add({.time_ms = noon + day_ms});
+    add({.time_ms = noon});
+    add({.time_ms = noon});
+    ASSERT_EQ(flush().kind, Kind::applied);
+    EXPECT_EQ(get("hourly:metrics:1:12:impressions"), "1");
+    EXPECT_EQ(get("hourly:metrics:1:12:day"), "2024-01-16");
+}
+
+TEST_F(FlushScript, RatiosAreExactToTheLastPlace) {
+    std::mt19937_64 random(7);
+    for (int i = 0; i < 300; ++i) {
+        (void)run({"FLUSHALL"});
+        aggregator_.clear();
+        std::int64_t impressions = static_cast<std::int64_t>(random() % 1'000'000'000'000) + 1;
+        std::int64_t clicks = static_cast<std::int64_t>(random() % 1'000'000'000) + 1;
+        std::int64_t cost = static_cast<std::int64_t>(random() >> (random() % 40 + 1));
+        (void)run({"SET", "ad:metrics:1:impressions", std::to_string(impressions - 1)});
+        (void)run({"SET", "ad:metrics:1:clicks", std::to_string(clicks - 1)});
+        (void)run({"SET", "ad:metrics:1:cost_nanos", std::to_string(cost)});
+        add({});
+        add({.type = EventType::click});
+        ASSERT_EQ(flush_at(0, 2, true).kind, Kind::applied);
+        auto expected = [](std::int64_t millionths) {
+            std::string digits = std::to_string(millionths);
+            digits.insert(0, digits.size() < 7 ? 7 - digits.size() : 0, '0');
+            return digits.insert(digits.size() - 6, ".");
+        };
+        EXPECT_EQ(get("ad:metrics:1:ctr"), expected(domain::ctr_millionths(impressions, clicks)));
+        EXPECT_EQ(get("ad:metrics:1:cpc"),
+                  expected(domain::cpc_micros(domain::Nanos{cost}, clicks)))
+            << cost << " / " << clicks;
+        EXPECT_EQ(get("ad:metrics:1:cpm"),
+                  expected(domain::cpm_micros(domain::Nanos{cost}, impressions)))
+            << cost << " / " << impressions;
+    }
+}
+
+TEST_F(FlushScript, SumsSaturateAndTotalsComeBackExact) {
+    (void)run({"SET", "ad:metrics:1:cost_nanos", "9223372036854775000"});
+    add({}, 100);
+    FlushOutcome outcome = flush();
+    ASSERT_EQ(outcome.kind, Kind::applied);
+    EXPECT_EQ(outcome.totals.at(0).values.cost.value, 9'223'372'036'854'775'100);
+    add({}, 1'000'000);
+    outcome = flush();
+    ASSERT_EQ(outcome.kind, Kind::applied);
+    EXPECT_EQ(get("ad:metrics:1:cost_nanos"), "9223372036854775807");
+    EXPECT_EQ(outcome.totals.at(0).values.cost.value, 9'223'372'036'854'775'807);
+}
+
+TEST_F(FlushScript, ASessionIsReportedOnceWhenItCrossesTheLimit) {
+    for (int i = 0; i < 10; ++i)
+        add({.type = EventType::click, .time_ms = noon + i, .session = "s-1"});
+    ASSERT_EQ(flush().kind, Kind::applied);
+    EXPECT_TRUE(anomalies().empty());
+    add({.type = EventType::click, .time_ms = noon + 20, .session = "s-1"});
+    add({.type = EventType::click, .time_ms = noon + 30, .session = "s-1"});
+    ASSERT_EQ(flush().kind, Kind::applied);
+    add({.type = EventType::click, .time_ms = noon + 40, .session = "s-1"});
+    ASSERT_EQ(flush().kind, Kind::applied);
+    auto told = anomalies();
+    ASSERT_EQ(told.size(), 1u);
+    EXPECT_EQ(field(told[0], "rule"), "session_clicks");
+    EXPECT_EQ(field(told[0], "entity_id"), "s-1");
+    EXPECT_EQ(field(told[0], "observed"), "12");
+    EXPECT_EQ(get("session:clicks:s-1"), "13");
+}
+
+TEST_F(FlushScript, CtrOpensAboveTenPercentWithEnoughImpressionsAndResolvesBelowEight) {
+    auto impressions = [this](int count, std::int64_t at) {
+        for (int i = 0; i < count; ++i)
+            add({.ad = 5, .campaign = 6, .time_ms = at});
+    };
+    auto clicks = [this](int count, std::int64_t at) {
+        for (int i = 0; i < count; ++i)
+            add({.type = EventType::click, .ad = 5, .campaign = 6, .time_ms = at});
+    };
+    impressions(99, noon);
+    clicks(50, noon);
+    ASSERT_EQ(flush().kind, Kind::applied);
+    EXPECT_TRUE(anomalies().empty()) << "99 impressions mean nothing yet";
+    impressions(1, noon + 1'000);
+    ASSERT_EQ(flush().kind, Kind::applied);
+    auto told = anomalies();
+    ASSERT_EQ(told.size(), 2u) << "the ad and its campaign";
+    EXPECT_EQ(field(told[0], "state"), "OPEN");
+    EXPECT_EQ(field(told[0], "observed"), "0.500000");
+    EXPECT_EQ(field(told[0], "threshold"), "0.100000");
+    impressions(400, noon + 2'000);
+    ASSERT_EQ(flush().kind, Kind::applied);
+    EXPECT_EQ(anomalies().size(), 2u) << "10 % is not below 8 %: still open, nothing said twice";
+    impressions(200, noon + 3'000);
+    ASSERT_EQ(flush().kind, Kind::applied);
+    told = anomalies();
+    ASSERT_EQ(told.size(), 4u);
+    EXPECT_EQ(field(told[2], "state"), "RESOLVED");
+    EXPECT_EQ(field(told[2], "id"), field(told[0], "id"));
+    EXPECT_EQ(run({"SCARD", keys::open_incidents}).integer, 0);
+}
+
+TEST_F(FlushScript, TheCtrWindowSlidesWithEventTime) {
+    for (int i = 0; i < 100; ++i)
+        add({.time_ms = noon});
+    for (int i = 0; i < 5; ++i)
+        add({.type = EventType::click, .time_ms = noon});
+    ASSERT_EQ(flush().kind, Kind::applied);
+    // Five minutes later the old bucket is out: 100 new impressions with 11 clicks stand alone.
+    for (int i = 0; i < 100; ++i)
+        add({.time_ms = noon + 300'000});
+    for (int i = 0; i < 11; ++i)
+        add({.type = EventType::click, .time_ms = noon + 300'000});
+    ASSERT_EQ(flush().kind, Kind::applied);
+    auto told = anomalies();
+    ASSERT_EQ(told.size(), 2u);
+    EXPECT_EQ(field(told[0], "observed"), "0.110000");
+    EXPECT_EQ(field(told[0], "impressions"), "100");
+    add({.type = EventType::click, .time_ms = noon});  // five minutes late: counts, opens nothing
+    ASSERT_EQ(flush().kind, Kind::applied);
+    EXPECT_EQ(anomalies().size(), 2u);
+    EXPECT_EQ(get("ad:metrics:1:clicks"), "17");
+}
+
+TEST_F(FlushScript, TheSweepClosesWhatWentQuiet) {
+    for (int i = 0; i < 100; ++i)
+        add({.time_ms = noon});
+    for (int i = 0; i < 20; ++i)
+        add({.type = EventType::click, .time_ms = noon});
+    ASSERT_EQ(flush().kind, Kind::applied);
+    ASSERT_EQ(anomalies().size(), 2u);
+    redis::Script sweep(sweep_script_source());
+    std::string_view names[] = {keys::open_incidents, keys::anomalies};
+    auto closed_at = [&](std::int64_t now) {
+        std::string at = std::to_string(now);
+        std::string_view arguments[] = {at, "300000"};
+        auto reply = redis::evaluate(client_, sweep, names, arguments);
+        return reply ? reply.value().integer : -1;
+    };
+    EXPECT_EQ(closed_at(clock_.wall().value + 200'000), 0);
+    EXPECT_EQ(closed_at(clock_.wall().value + 400'000), 2);
+    EXPECT_EQ(closed_at(clock_.wall().value + 400'000), 0);
+    EXPECT_EQ(field(anomalies().back(), "state"), "RESOLVED");
+}
+
+TEST_F(FlushScript, BooksAddUpToTheOffset) {
+    Deltas none;
+    Books books{3, 4, 2, 1};
+    Flush step{Partition{0}, Offset{100}, Offset{110}, true, books, &none};
+    auto outcomes = store_.apply({&step, 1}, thresholds_);
+    ASSERT_TRUE(outcomes.has_value());
+    ASSERT_EQ(outcomes.value().at(0).kind, Kind::applied);
+    EXPECT_EQ(run({"HGET", "adtally:books:ad-events:0", "base"}).text, "100");
+    EXPECT_EQ(run({"HGET", "adtally:books:ad-events:0", "counted"}).text, "3");
+    EXPECT_EQ(run({"HGET", "adtally:books:ad-events:0", "duplicates"}).text, "4");
+    EXPECT_EQ(run({"HGET", "adtally:books:ad-events:0", "dead_lettered"}).text, "2");
+    EXPECT_EQ(run({"HGET", "adtally:books:ad-events:0", "expired"}).text, "1");
+    EXPECT_EQ(get("adtally:offset:ad-events:0"), "110");
+}
+
+TEST_F(FlushScript, SurvivesAScriptFlush) {
+    add({});
+    ASSERT_EQ(flush().kind, Kind::applied);
+    (void)run({"SCRIPT", "FLUSH"});
+    add({});
+    ASSERT_EQ(flush().kind, Kind::applied);
+    EXPECT_EQ(get("ad:metrics:1:impressions"), "2");
+}
+
+TEST_F(FlushScript, AThousandAdsInOneFlush) {
+    for (std::int64_t ad = 1; ad <= 1'000; ++ad)
+        for (int i = 0; i < 3; ++i)
+            add({.ad = ad, .campaign = ad % 10 + 1, .time_ms = noon}, ad);
+    FlushOutcome outcome = flush();
+    ASSERT_EQ(outcome.kind, Kind::applied);
+    ASSERT_EQ(outcome.totals.size(), 1'010u);
+    EXPECT_EQ(get("ad:metrics:1000:impressions"), "3");
+    EXPECT_EQ(get("ad:metrics:1000:cost_nanos"), "3000");
+    EXPECT_EQ(get("campaign:metrics:1:impressions"), "300");
+}
+
+TEST_F(FlushScript, AStoreIsBoundToOneLog) {
+    EXPECT_TRUE(store_.bind_log("log-a").has_value());
+    EXPECT_TRUE(store_.bind_log("log-a").has_value());
+    auto other = store_.bind_log("log-b");
+    ASSERT_FALSE(other.has_value());
+    EXPECT_EQ(other.error().code, ErrorCode::conflict);
+}
+
+TEST_F(FlushScript, AnEvictingRedisIsRefused) {
+    (void)run({"CONFIG", "SET", "maxmemory-policy", "allkeys-lru"});
+    auto bound = store_.bind_log("log-a");
+    (void)run({"CONFIG", "SET", "maxmemory-policy", "noeviction"});
+    ASSERT_FALSE(bound.has_value());
+    EXPECT_NE(bound.error().message.find("noeviction"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace adtally::redis_sink

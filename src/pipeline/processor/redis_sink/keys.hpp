@@ -1,0 +1,53 @@
+// Every Redis key of adtally, in one place, as DESIGN §5 lists them.
+//
+// The flush script gets whole key prefixes from here and appends only the member names below, which
+// it gets from here as well: there is no second spelling of a key.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/strong.hpp"
+#include "domain/time_bucket.hpp"
+#include "pipeline/processor/deltas.hpp"
+
+namespace adtally::redis_sink::keys {
+
+// Members of a metrics prefix, in the order in which the script counts them.
+inline constexpr std::string_view counters[] = {"impressions", "clicks", "conversions",
+                                                "cost_nanos", "value_nanos"};
+inline constexpr std::string_view ctr = "ctr";
+inline constexpr std::string_view cpc = "cpc";
+inline constexpr std::string_view cpm = "cpm";
+// Which day the undated hour holds.
+inline constexpr std::string_view day_held = "day";
+
+// Prefixes end with a colon; append a member.
+std::string entity(processor::Entity entity, std::int64_t id);            // ad:metrics:1:
+std::string hour_of_day(std::int64_t ad, domain::LocalHour hour);         // hourly:metrics:1:14:
+std::string dated_hour(std::int64_t ad, domain::LocalHour hour);  // hourly:metrics:1:2024-01-15T14:
+std::string daily(std::int64_t ad, domain::LocalDay day);         // daily:metrics:1:2024-01-15:
+
+std::string session_clicks(std::string_view session);            // session:clicks:s-1
+std::string ctr_window(processor::Entity entity, std::int64_t id);  // adtally:ctr-window:ad:1
+std::string offset(std::string_view topic, Partition partition);  // adtally:offset:ad-events:0
+std::string books(std::string_view topic, Partition partition);   // adtally:books:ad-events:0
+std::string log_binding(std::string_view topic);                  // adtally:log:ad-events
+std::string delivered(std::string_view sink);                     // adtally:alerts:log:delivered
+std::string delivery_lease(std::string_view sink);                // adtally:alerts:log:lease
+std::string top_ads(std::string_view by);                         // top:ads:ctr
+
+inline constexpr std::string_view anomalies = "anomalies";
+inline constexpr std::string_view open_incidents = "adtally:incidents:open";
+
+std::string_view name_of(processor::Entity entity);  // "ad", "campaign"
+
+// Lifetimes in seconds.
+inline constexpr std::int64_t hour_of_day_ttl = 48 * 3600;
+inline constexpr std::int64_t dated_hour_ttl = 35 * 24 * 3600;
+inline constexpr std::int64_t daily_ttl = 400LL * 24 * 3600;
+inline constexpr std::int64_t session_ttl = 30 * 60;
+inline constexpr std::int64_t anomalies_kept = 10'000;
+
+}  // namespace adtally::redis_sink::keys

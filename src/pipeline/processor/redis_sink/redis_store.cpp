@@ -1,0 +1,115 @@
+#include "pipeline/processor/redis_sink/redis_store.hpp"
+
+#include <charconv>
+#include <fmt/format.h>
+#include <utility>
+
+#include "pipeline/processor/redis_sink/keys.hpp"
+
+namespace adtally::redis_sink {
+
+using processor::Flush;
+using processor::FlushOutcome;
+using redis::Reply;
+
+RedisStore::RedisStore(redis::ClientOptions options, std::string topic, const Clock& clock,
+                       CrashPoints& crash_points)
+    : client_(std::move(options)),
+      topic_(std::move(topic)),
+      clock_(clock),
+      crash_points_(crash_points),
+      script_(flush_script_source()) {}
+
+Result<std::vector<FlushOutcome>> RedisStore::apply(std::span<const Flush> flushes,
+                                                    const processor::Thresholds& thresholds) {
+    calls_.resize(flushes.size());
+    std::vector<std::string_view> words;
+    for (std::size_t i = 0; i < flushes.size(); ++i) {
+        calls_[i].build(topic_, flushes[i], thresholds, clock_.wall());
+        words.assign({"EVALSHA", script_.sha1()});
+        calls_[i].append_to(words);
+        client_.append(words);
+    }
+    ADTALLY_TRY(client_.send());
+    crash_points_.pass(CrashPoint::processor_after_send);
+    ADTALLY_TRY(auto replies, client_.receive());
+
+    std::vector<FlushOutcome> outcomes;
+    outcomes.reserve(flushes.size());
+    for (std::size_t i = 0; i < flushes.size(); ++i) {
+        ADTALLY_TRY(auto outcome, settle(flushes[i], calls_[i], std::move(replies[i])));
+        outcomes.push_back(std::move(outcome));
+    }
+    return outcomes;
+}
+
+Result<FlushOutcome> RedisStore::settle(const Flush& flush, const FlushCall& call, Reply reply) {
+    // A Redis that was restarted, or told to, has forgotten the script: nothing was run.
+    if (reply.is_error() && reply.text.starts_with("NOSCRIPT")) {
+        ADTALLY_TRY(client_.command({"SCRIPT", "LOAD", script_.source()}));
+        std::vector<std::string_view> words{"EVALSHA", script_.sha1()};
+        call.append_to(words);
+        ADTALLY_TRY(reply, client_.command(words));
+    }
+    return parse_flush_reply(reply, flush);
+}
+
+Result<std::vector<std::optional<Offset>>> RedisStore::positions(
+    std::span<const Partition> partitions) {
+    std::vector<std::optional<Offset>> offsets(partitions.size());
+    if (partitions.empty()) {
+        ADTALLY_TRY(client_.command({"PING"}));
+        return offsets;
+    }
+    std::vector<std::string> names;
+    for (Partition partition : partitions)
+        names.push_back(keys::offset(topic_, partition));
+    std::vector<std::string_view> words{"MGET"};
+    words.insert(words.end(), names.begin(), names.end());
+    ADTALLY_TRY(auto reply, client_.command(words));
+    if (reply.kind != Reply::Kind::array || reply.elements.size() != partitions.size())
+        return Error{ErrorCode::internal, "Redis answered MGET with " + reply.text};
+    for (std::size_t i = 0; i < partitions.size(); ++i) {
+        const Reply& element = reply.elements[i];
+        if (element.is_nil())
+            continue;
+        std::int64_t value = -1;
+        const char* end = element.text.data() + element.text.size();
+        auto parsed = std::from_chars(element.text.data(), end, value);
+        if (parsed.ec != std::errc{} || parsed.ptr != end || value < 0)
+            return Error{ErrorCode::corrupt, fmt::format("Redis key {} holds '{}', which is no "
+                                                         "offset; restore it",
+                                                         names[i], element.text)};
+        offsets[i] = Offset{value};
+    }
+    return offsets;
+}
+
+Status RedisStore::bind_log(const std::string& log_id) {
+    ADTALLY_TRY(check_eviction());
+    std::string key = keys::log_binding(topic_);
+    ADTALLY_TRY(client_.command({"SET", key, log_id, "NX"}));
+    ADTALLY_TRY(auto bound, client_.command({"GET", key}));
+    if (bound.text == log_id)
+        return ok();
+    return Error{ErrorCode::conflict,
+                 fmt::format("this Redis counts another event log ({} holds {}, this log is {}); "
+                             "use the data directory that belongs to it, or another Redis "
+                             "database",
+                             key, bound.text, log_id)};
+}
+
+// A Redis that evicts keys would drop counts without a word.
+Status RedisStore::check_eviction() {
+    ADTALLY_TRY(auto reply, client_.command({"CONFIG", "GET", "maxmemory-policy"}));
+    if (reply.kind != Reply::Kind::array || reply.elements.size() != 2)
+        return ok();  // a managed Redis that does not tell
+    const std::string& policy = reply.elements[1].text;
+    if (!policy.starts_with("allkeys"))
+        return ok();
+    return Error{ErrorCode::conflict,
+                 fmt::format("Redis may evict counts (maxmemory-policy {}); set it to noeviction",
+                             policy)};
+}
+
+}  // namespace adtally::redis_sink

@@ -1,0 +1,42 @@
+// MetricsStore on Redis: see README.md in this folder for the invariant and its proof.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/crash_points.hpp"
+#include "pipeline/processor/ports.hpp"
+#include "pipeline/processor/redis_sink/flush_script.hpp"
+#include "platform/redis/client.hpp"
+
+namespace adtally::redis_sink {
+
+// Threads: one, the loop's. The connection is its own.
+class RedisStore final : public processor::MetricsStore {
+public:
+    RedisStore(redis::ClientOptions options, std::string topic, const Clock& clock,
+               CrashPoints& crash_points);
+
+    Result<std::vector<processor::FlushOutcome>> apply(
+        std::span<const processor::Flush> flushes,
+        const processor::Thresholds& thresholds) override;
+    Result<std::vector<std::optional<Offset>>> positions(
+        std::span<const Partition> partitions) override;
+    Status bind_log(const std::string& log_id) override;
+    std::uint64_t generation() const override { return client_.generation(); }
+
+private:
+    Result<processor::FlushOutcome> settle(const processor::Flush& flush, const FlushCall& call,
+                                           redis::Reply reply);
+    Status check_eviction();
+
+    redis::Client client_;
+    std::string topic_;
+    const Clock& clock_;
+    CrashPoints& crash_points_;
+    redis::Script script_;
+    std::vector<FlushCall> calls_;
+};
+
+}  // namespace adtally::redis_sink

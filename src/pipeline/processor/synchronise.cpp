@@ -1,0 +1,122 @@
+// Brings the loop's belief in line with the store: part of Processor, see processor.hpp.
+//
+// Called at the start, after every failure or conflict, after every reconnect, and twice a second.
+// The cases, by what the store says of a partition:
+//   the same as flushed        nothing to do, what is pending stays
+//   the same as next           the last flush was applied and its answer lost: take it as applied
+//   anything else, or nothing  start over from there, with the window restored from the log
+#include <algorithm>
+#include <fmt/format.h>
+
+#include "pipeline/processor/processor.hpp"
+#include "pipeline/processor/telemetry.hpp"
+
+namespace adtally::processor {
+namespace {
+
+std::string text_of(std::optional<Offset> offset) {
+    return offset ? std::to_string(offset->value) : "none";
+}
+
+}  // namespace
+
+Status Processor::synchronise() {
+    std::uint64_t generation = store_.generation();
+    if (!log_bound_ || generation != generation_) {
+        ADTALLY_TRY(auto info, log_.topic(options_.topic));
+        ADTALLY_TRY(store_.bind_log(info.log_id));
+        log_bound_ = true;
+    }
+    std::vector<Partition> partitions;
+    partitions.reserve(partitions_.size());
+    for (const auto& state : partitions_)
+        partitions.push_back(state->partition());
+    ADTALLY_TRY(auto stored, store_.positions(partitions));
+    // The reads above may themselves have connected anew; what they returned is then newer.
+    generation_ = store_.generation();
+    for (std::size_t i = 0; i < partitions_.size(); ++i) {
+        ADTALLY_TRY(synchronise_one(*partitions_[i], stored[i]));
+    }
+    must_synchronise_ = false;
+    last_verified_ = clock_.steady();
+    return ok();
+}
+
+Status Processor::synchronise_one(PartitionState& state, std::optional<Offset> stored) {
+    if (state.positioned()) {
+        bool untouched = state.first() ? !stored.has_value() : stored == state.flushed();
+        if (untouched)
+            return ok();
+        if (state.pending() && stored == state.next()) {
+            pending_events_ -= state.pending_events();
+            state.mark_flushed();
+            return ok();
+        }
+    }
+    return rewind(state, stored);
+}
+
+Status Processor::rewind(PartitionState& state, std::optional<Offset> stored) {
+    ADTALLY_TRY(auto watermarks, consumer_->watermarks(state.partition()));
+    Offset from = stored.value_or(watermarks.begin);
+    if (from > watermarks.end)
+        return Error{ErrorCode::conflict,
+                     fmt::format("Redis has counted partition {} up to {}, but the log ends at {}: "
+                                 "the log was replaced; restore it, or empty this Redis database "
+                                 "to count from the log's beginning",
+                                 state.partition().value, from.value, watermarks.end.value)};
+    if (state.positioned()) {
+        telemetry_->rewinds.add(1);
+        logger_.warn("partition starts over from the stored offset",
+                     {{"partition", static_cast<std::int64_t>(state.partition().value)},
+                      {"flushed", state.flushed().value},
+                      {"stored", std::string_view(text_of(stored))}});
+        std::lock_guard lock(mutex_);
+        snapshot_.rewinds += 1;
+    }
+    pending_events_ -= state.positioned() ? state.pending_events() : 0;
+    Offset readable = std::max(from, watermarks.begin);
+    if (readable > from)
+        logger_.error("retention removed records before they were counted",
+                      {{"partition", static_cast<std::int64_t>(state.partition().value)},
+                       {"records", readable.value - from.value}});
+    state.reset_to(from, readable, !stored.has_value());
+    pending_events_ += state.pending_events();
+    if (Status restored = restore_window(state, watermarks.begin); !restored) {
+        state.forget();  // nothing is counted on half a window; the next round tries again
+        return restored.error();
+    }
+    return consumer_->seek(state.partition(), readable);
+}
+
+Status Processor::restore_window(PartitionState& state, Offset begin) {
+    Offset to = state.next();
+    TimestampMs now = clock_.wall();
+    // The window is of log time: it reaches back from the record that comes next.
+    eventlog::FetchedBatch batch;
+    ADTALLY_TRY(consumer_->read(state.partition(), to, Offset{to.value + 1}, batch));
+    TimestampMs at = batch.records.empty() ? now : batch.records.front().appended_at;
+    ADTALLY_TRY(auto from, consumer_->offset_at(state.partition(),
+                                                TimestampMs{at.value - options_.dedup_window.count()}));
+    from = std::max(from, begin);
+    std::int64_t restored = 0;
+    while (from < to) {
+        ADTALLY_TRY(consumer_->read(state.partition(), from, to, batch));
+        if (batch.records.empty())
+            return Error{ErrorCode::corrupt,
+                         fmt::format("partition {} has no records from {} to {}",
+                                     state.partition().value, from.value, to.value)};
+        for (const eventlog::FetchedRecord& record : batch.records)
+            state.remember(record, tools_);
+        restored += static_cast<std::int64_t>(batch.records.size());
+        from = Offset{batch.records.back().offset.value + 1};
+        publish_snapshot();
+    }
+    if (restored > 0)
+        logger_.info("deduplication window restored",
+                     {{"partition", static_cast<std::int64_t>(state.partition().value)},
+                      {"records", restored}});
+    return ok();
+}
+
+}  // namespace adtally::processor

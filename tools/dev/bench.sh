@@ -1,0 +1,20 @@
+# Measuring.
+
+help_bench() {
+    cat <<'TEXT'
+usage: ./dev bench [SCENARIO…]
+
+Builds release and runs bench/run with the scenarios named (all by default). nginx is installed as
+the control to measure against; its service is not started. bench/run --help lists the scenarios.
+TEXT
+}
+
+command_bench() {
+    [ -x bench/run ] || die "bench/run is not there or not executable"
+    # shellcheck disable=SC2086
+    need $PACKAGES_RUN $PACKAGES_BENCH
+    need_for_build release
+    need_python
+    build release
+    exec bench/run "$@"
+}

@@ -1,0 +1,157 @@
+# Starting and stopping adtally for somebody at a keyboard.
+#
+# `up` becomes adtally by exec, so that signals, the exit code and the process id are its own. Before
+# that it leaves a note of its id in .cache/run, by which `down` finds it again: an id alone may have
+# been given to another process since, so the note holds the start time too.
+
+RUN_NOTES="$ROOT/.cache/run"
+
+help_up() {
+    cat <<'TEXT'
+usage: ./dev up [--demo] [--detach] [--port-offset N] [--data-dir D] [--stack embedded] [-- ARGS…]
+
+Installs and builds what is missing, then runs every service in one process in the foreground:
+collector :8085, processor :8086, Redis :6379 (its own, started and supervised). Ctrl-C stops it.
+
+  --demo           also replay a sample, keep a lifelike stream running, show a live table
+  --detach         return as soon as it is ready; ./dev down stops it
+  --port-offset N  add N to every port
+  --data-dir D     where events and metrics are kept (data/ in the repository)
+  --stack S        embedded; the full stack is not part of this version yet
+  -- ARGS…         handed to `adtally all` (or `adtally demo`) as they are
+TEXT
+}
+
+command_up() {
+    local subcommand=all detach=no offset=0 data_dir="$ROOT/data" stack=embedded
+    while [ $# -gt 0 ]; do
+        case "$1" in
+            --demo) subcommand=demo ;;
+            --detach) detach=yes ;;
+            --port-offset | --data-dir | --stack)
+                [ $# -ge 2 ] || die "$1 needs a value" 2
+                case "$1" in
+                    --port-offset) offset="$2" ;;
+                    --data-dir) data_dir="$(from_callers_directory "$2")" ;;
+                    --stack) stack="$2" ;;
+                esac
+                shift
+                ;;
+            --port-offset=*) offset="${1#*=}" ;;
+            --data-dir=*) data_dir="$(from_callers_directory "${1#*=}")" ;;
+            --stack=*) stack="${1#*=}" ;;
+            --)
+                shift
+                break
+                ;;
+            *) die "up does not know '$1'; arguments for adtally itself come after --" 2 ;;
+        esac
+        shift
+    done
+    case "$offset" in '' | *[!0-9]*) die "--port-offset takes a number, not '$offset'" 2 ;; esac
+    case "$stack" in
+        embedded) ;;
+        full) die "the full stack (Kafka, Consul, MariaDB) is not part of this version yet" 2 ;;
+        *) die "no stack '$stack'; there is: embedded" 2 ;;
+    esac
+    [ "$detach" = yes ] && [ "$subcommand" = demo ] &&
+        die "--demo draws on the terminal; it cannot be detached" 2
+
+    # shellcheck disable=SC2086
+    need $PACKAGES_RUN
+    need_for_build release
+    build release adtally
+    mkdir -p "$data_dir" || die "cannot make $data_dir; name another with --data-dir"
+    set -- "$subcommand" --port-offset "$offset" --data-dir "$data_dir" "$@"
+    if [ "$detach" = yes ]; then
+        start_detached "$offset" "$data_dir" "$@"
+    else
+        leave_note "$$" "$data_dir"
+        say "starting adtally; Ctrl-C stops it"
+        exec "$ROOT/build/release/bin/adtally" "$@"
+    fi
+}
+
+# A relative path means the directory in which ./dev was called, not the repository's root.
+from_callers_directory() {
+    case "$1" in
+        /*) printf '%s\n' "$1" ;;
+        *) printf '%s\n' "$CALLER/$1" ;;
+    esac
+}
+
+start_detached() {
+    local offset="$1" data_dir="$2" log="$2/adtally.log" pid tries
+    shift 2
+    setsid "$ROOT/build/release/bin/adtally" "$@" </dev/null >"$log" 2>&1 &
+    pid=$!
+    leave_note "$pid" "$data_dir"
+    for ((tries = 0; tries < 300; ++tries)); do
+        kill -0 "$pid" 2>/dev/null || break
+        if is_ready $((8085 + offset)) && is_ready $((8086 + offset)); then
+            say "adtally runs (process $pid, log in $log); ./dev down stops it"
+            return 0
+        fi
+        sleep 0.2
+    done
+    tail -n 20 "$log" >&2
+    kill -0 "$pid" 2>/dev/null && die "adtally is not ready after 60 s but runs; ./dev down stops it"
+    die "adtally did not start (its last words are above, all of them in $log)"
+}
+
+is_ready() {
+    curl --silent --fail --max-time 2 --output /dev/null \
+        "http://127.0.0.1:$1/actuator/health/readiness"
+}
+
+# leave_note PID DATA_DIR
+leave_note() {
+    mkdir -p "$RUN_NOTES"
+    printf '%s\n%s\n' "$(start_time "$1")" "$2" >"$RUN_NOTES/$1"
+}
+
+# is_running PID START_TIME: the same process, and not one that has ended and waits to be collected.
+is_running() {
+    [ "$(start_time "$1")" = "$2" ] && ! grep -q '^State:[[:space:]]*Z' "/proc/$1/status" 2>/dev/null
+}
+
+# The 22nd field of /proc/PID/stat; the second, the name, may hold blanks and brackets.
+start_time() { sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20; }
+
+help_down() {
+    cat <<'TEXT'
+usage: ./dev down
+
+Stops every adtally that `./dev up` of this checkout started and that still runs, and waits up to
+35 s for each. Nothing else is touched.
+TEXT
+}
+
+command_down() {
+    [ $# -eq 0 ] || die "down takes no arguments" 2
+    local note pid started data_dir tries stopped=0 left=0
+    for note in "$RUN_NOTES"/*; do
+        [ -f "$note" ] || continue
+        pid="$(basename "$note")"
+        { read -r started && read -r data_dir; } <"$note" || true
+        if [ -z "$started" ] || ! is_running "$pid" "$started"; then
+            rm -f "$note" # it has ended by itself
+            continue
+        fi
+        say "stopping adtally (process $pid, data in $data_dir)"
+        kill -TERM "$pid" 2>/dev/null || true
+        for ((tries = 0; tries < 350; ++tries)); do
+            is_running "$pid" "$started" || break
+            sleep 0.1
+        done
+        if ! is_running "$pid" "$started"; then
+            rm -f "$note"
+            stopped=$((stopped + 1))
+        else
+            say "process $pid still runs after 35 s; kill -9 $pid ends it, and nothing accepted is lost"
+            left=$((left + 1))
+        fi
+    done
+    [ "$left" -eq 0 ] || exit 1
+    if [ "$stopped" -eq 0 ]; then say "nothing is running"; else say "stopped $stopped"; fi
+}
