@@ -68,9 +68,20 @@ Status check_text(std::string_view to) {
     return ok();
 }
 
+std::string host_of(const urls::url_view& url) {
+    return lower(std::string_view(url.encoded_host().data(), url.encoded_host().size()));
+}
+
+std::uint16_t default_port(const urls::url_view& url) {
+    return url.scheme_id() == urls::scheme::https ? 443 : 80;
+}
+
+std::uint16_t port_of(const urls::url_view& url) {
+    return url.has_port() ? url.port_number() : default_port(url);
+}
+
 Status check_url(const urls::url_view& url) {
-    std::string scheme = lower(std::string_view(url.scheme().data(), url.scheme().size()));
-    if (scheme != "http" && scheme != "https")
+    if (url.scheme_id() != urls::scheme::http && url.scheme_id() != urls::scheme::https)
         return refused("the target's scheme is not allowed; use http or https");
     if (!url.has_authority() || url.encoded_host().empty())
         return refused("the target has no host");
@@ -84,18 +95,6 @@ Status check_url(const urls::url_view& url) {
     return ok();
 }
 
-// "host", or "host:port" when the port is not the scheme's own.
-std::string host_key(const urls::url_view& url) {
-    std::string host = lower(std::string_view(url.encoded_host().data(),
-                                              url.encoded_host().size()));
-    bool secure = lower(std::string_view(url.scheme().data(), url.scheme().size())) == "https";
-    if (url.has_port() && url.port_number() != (secure ? 443 : 80)) {
-        host += ':';
-        host += std::to_string(url.port_number());
-    }
-    return host;
-}
-
 // A listed host is held to what a target must pass, by being made into one.
 std::string listed_host(const std::string& entry) {
     std::string text = "http://" + entry + "/";
@@ -106,8 +105,7 @@ std::string listed_host(const std::string& entry) {
         throw std::runtime_error("redirect host '" + entry +
                                  "' is none; write a host name as shop.example.org, or with a port "
                                  "as shop.example.org:8443");
-    std::string host = lower(std::string_view(url->encoded_host().data(),
-                                              url->encoded_host().size()));
+    std::string host = host_of(*url);
     return url->has_port() ? host + ':' + std::to_string(url->port_number()) : host;
 }
 
@@ -141,21 +139,22 @@ Result<std::string> ClickTargets::approve(const Asked& asked, TimestampMs now) c
     if (!parsed)
         return refused("the target is no absolute address; write it as https://host/path");
     ADTALLY_TRY(check_url(*parsed));
-    std::string key = host_key(*parsed);
-    bool listed = std::binary_search(hosts_.begin(), hosts_.end(), key);
-    // An entry that names the default port means it, too.
-    if (!listed && key.find(':') == std::string::npos) {
-        bool secure = lower(parsed->scheme().front()) == 'h' && parsed->scheme().size() == 5;
-        listed = std::binary_search(hosts_.begin(), hosts_.end(), key + (secure ? ":443" : ":80"));
-    }
-    if (!listed)
+    if (!is_listed(host_of(*parsed), port_of(*parsed), default_port(*parsed))) {
         ADTALLY_TRY(check_signature(asked, now));
+    }
     urls::url url(*parsed);
     url.normalize_scheme();
     url.normalize_authority();
     if (url.encoded_path().empty())
         url.set_encoded_path("/");
     return std::string(url.buffer());
+}
+
+bool ClickTargets::is_listed(const std::string& host, std::uint16_t port,
+                             std::uint16_t default_port) const {
+    bool bare = port == default_port && std::binary_search(hosts_.begin(), hosts_.end(), host);
+    return bare || std::binary_search(hosts_.begin(), hosts_.end(),
+                                      host + ':' + std::to_string(port));
 }
 
 Status ClickTargets::check_signature(const Asked& asked, TimestampMs now) const {

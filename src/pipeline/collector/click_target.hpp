@@ -50,6 +50,7 @@ public:
     Result<std::string> approve(const Asked& asked, TimestampMs now) const;
 
 private:
+    bool is_listed(const std::string& host, std::uint16_t port, std::uint16_t default_port) const;
     Status check_signature(const Asked& asked, TimestampMs now) const;
 
     std::vector<std::string> hosts_;  // lower case, sorted: "host" or "host:port"

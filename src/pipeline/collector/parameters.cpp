@@ -20,18 +20,6 @@ auto position(const Parameters& parameters, std::string_view name) {
                         [&](const auto& parameter) { return parameter.first == name; });
 }
 
-// The list is short (CollectorOptions::max_parameters), so each is compared with all before it.
-std::optional<Rejection> check_no_duplicates(const Parameters& parameters) {
-    for (std::size_t i = 1; i < parameters.size(); ++i) {
-        for (std::size_t j = 0; j < i; ++j) {
-            if (parameters[i].first == parameters[j].first)
-                return Rejection{"duplicate_field", parameters[i].first,
-                                 "parameter is given twice; give it once"};
-        }
-    }
-    return std::nullopt;
-}
-
 }  // namespace
 
 std::optional<std::string> take_parameter(Parameters& parameters, std::string_view name) {
@@ -47,6 +35,18 @@ std::optional<std::string> take_parameter(Parameters& parameters, std::string_vi
 const std::string* find_parameter(const Parameters& parameters, std::string_view name) {
     auto found = position(parameters, name);
     return found == parameters.end() ? nullptr : &found->second;
+}
+
+// The list is short (CollectorOptions::max_parameters), so each is compared with all before it.
+std::optional<Rejection> check_no_duplicates(const Parameters& parameters) {
+    for (std::size_t i = 1; i < parameters.size(); ++i) {
+        for (std::size_t j = 0; j < i; ++j) {
+            if (parameters[i].first == parameters[j].first)
+                return Rejection{"duplicate_field", parameters[i].first,
+                                 "parameter is given twice; give it once"};
+        }
+    }
+    return std::nullopt;
 }
 
 std::optional<Rejection> read_event(Parameters& parameters, domain::EventType type,

@@ -23,6 +23,9 @@ using Parameters = std::vector<std::pair<std::string, std::string>>;
 std::optional<std::string> take_parameter(Parameters& parameters, std::string_view name);
 const std::string* find_parameter(const Parameters& parameters, std::string_view name);
 
+// A name that is there twice makes the whole ambiguous.
+std::optional<domain::Rejection> check_no_duplicates(const Parameters& parameters);
+
 // Fills a cleared event whose type the endpoint decides; a `type` parameter must agree with it.
 // Views in the event live as long as `parameters`, whose unknown names are given a prefix when they
 // are kept.

@@ -23,7 +23,7 @@ void move_into(Waiting& into, Waiting& from) {
 
 }  // namespace
 
-PendingAnswers::Slot* PendingAnswers::add(Waiting waiting, SteadyTime now, bool& first_redirect) {
+PendingAnswers::Slot* PendingAnswers::add(Waiting waiting, SteadyTime now) {
     std::lock_guard lock(mutex_);
     Slot* slot = nullptr;
     if (free_.empty()) {
@@ -34,8 +34,6 @@ PendingAnswers::Slot* PendingAnswers::add(Waiting waiting, SteadyTime now, bool&
     }
     move_into(slot->waiting, waiting);
     slot->deadline = now + spans_[static_cast<std::size_t>(slot->waiting.patience)];
-    first_redirect = slot->waiting.patience == Patience::redirect &&
-                     list_of(Patience::redirect).head == nullptr;
     link(slot);
     return slot;
 }

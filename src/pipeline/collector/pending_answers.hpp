@@ -44,6 +44,8 @@ struct Waiting {
 
 class PendingAnswers {
 public:
+    struct Slot;
+
     struct Spans {
         Milliseconds acknowledge;
         Milliseconds redirect;
@@ -51,8 +53,8 @@ public:
     explicit PendingAnswers(Spans spans) : spans_{spans.acknowledge, spans.redirect} {}
     PendingAnswers(const PendingAnswers&) = delete;
 
-    // `first` is set when this is now the only redirect that waits: the sweeper must be woken.
-    Slot* add(Waiting waiting, SteadyTime now, bool& first_redirect);
+    // The slot is the completion's from now on.
+    Slot* add(Waiting waiting, SteadyTime now);
     // The completion's: takes what is there and gives the slot back.
     Waiting finish(Slot* slot);
     // The deadline's: the answers that are due, without their slots; appended to `due`.
@@ -60,6 +62,7 @@ public:
     // When the next redirect is due; nothing when none waits.
     std::optional<SteadyTime> next_redirect() const;
 
+    // Its inside is this class' own; outside it is only a handle.
     struct Slot {
         Waiting waiting;
         SteadyTime deadline;

@@ -15,7 +15,7 @@ struct TestEvent {
     std::string id = "e-1";
     std::int64_t time_ms = 1'705'327'402'000;  // 2024-01-15T14:03:22Z
     std::int64_t cost_micros = 0;
-    std::string session;
+    std::string session{};
 };
 
 inline domain::Event to_event(const TestEvent& from) {

@@ -151,8 +151,8 @@ BlockBytes BlockBuilder::finish() {
 
 Result<BlockInfo> check_block(std::string_view framed_block) {
     if (framed_block.size() < block_frame_bytes)
-        return corrupt(fmt::format("a block of {} bytes is shorter than its frame",
-                                   framed_block.size()));
+        return corrupt(
+            fmt::format("a block of {} bytes is shorter than its frame", framed_block.size()));
     if (crc32c(framed_block.substr(crc_bytes)) != load_le<std::uint32_t>(framed_block.data()))
         return corrupt("the checksum of a block does not match its bytes");
     const auto version = load_le<std::uint32_t>(framed_block.data() + crc_bytes);
@@ -176,9 +176,9 @@ Result<BlockInfo> check_block(std::string_view framed_block) {
 BlockInfo info_of(std::string_view framed_block) {
     const auto base = load_le<std::uint64_t>(framed_block.data() + 8);
     const auto count = load_le<std::uint32_t>(framed_block.data() + count_position);
-    return {Offset{static_cast<std::int64_t>(base)},
-            Offset{static_cast<std::int64_t>(base + count)},
-            TimestampMs{static_cast<std::int64_t>(load_le<std::uint64_t>(framed_block.data() + 16))}};
+    return {
+        Offset{static_cast<std::int64_t>(base)}, Offset{static_cast<std::int64_t>(base + count)},
+        TimestampMs{static_cast<std::int64_t>(load_le<std::uint64_t>(framed_block.data() + 16))}};
 }
 
 std::vector<HeaderRun> header_runs(std::string_view framed_block) {
@@ -186,7 +186,9 @@ std::vector<HeaderRun> header_runs(std::string_view framed_block) {
     const auto count = load_le<std::uint32_t>(framed_block.data() + count_position);
     const bool whole = walk_runs(
         runs_of(framed_block), count,
-        [&](std::uint32_t first) { runs.push_back({first, {}}); },
+        [&](std::uint32_t first) {
+            runs.push_back({first, {}});
+        },
         [&](std::string_view name, std::string_view value) {
             runs.back().headers.push_back({std::string(name), std::string(value)});
         });

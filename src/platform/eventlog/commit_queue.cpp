@@ -44,9 +44,8 @@ bool CommitQueue::take(std::vector<PendingAppend>& group, SteadyTime tick) {
     changed_.wait_until(lock, tick, [&] { return closed_ || !pending_.empty(); });
     if (pending_.empty())
         return !closed_;
-    changed_.wait_until(lock, first_arrival_ + limits_.linger, [&] {
-        return closed_ || pending_bytes_ >= limits_.commit_max_bytes;
-    });
+    changed_.wait_until(lock, first_arrival_ + limits_.linger,
+                        [&] { return closed_ || pending_bytes_ >= limits_.commit_max_bytes; });
     group.swap(pending_);
     pending_bytes_ = 0;
     return true;

@@ -115,11 +115,11 @@ Status RocksDbConsumer::read(Partition partition, Offset from, Offset to, Fetche
         return ok();
     const Watermarks now = topic_.watermarks(partition);
     if (from.value < 0 || to > now.end)
-        return Error{ErrorCode::conflict,
-                     fmt::format("{}/{} ends at {}, it has no records [{}, {}): the positions are "
-                                 "of another log, or this one has lost records",
-                                 topic_.info().name, partition.value, now.end.value, from.value,
-                                 to.value)};
+        return Error{
+            ErrorCode::conflict,
+            fmt::format("{}/{} ends at {}, it has no records [{}, {}): the positions are "
+                        "of another log, or this one has lost records",
+                        topic_.info().name, partition.value, now.end.value, from.value, to.value)};
     Cursor cursor;
     cursor.position = from;
     if (from >= now.begin)

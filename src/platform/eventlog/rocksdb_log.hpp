@@ -22,13 +22,13 @@ struct RocksDbLogOptions {
     };
     std::filesystem::path directory;
     std::vector<Topic> topics;
-    Milliseconds commit_linger{4};              // how long a commit waits for company
-    std::size_t commit_max_bytes = 4u << 20;    // a commit this large does not wait
+    Milliseconds commit_linger{4};                // how long a commit waits for company
+    std::size_t commit_max_bytes = 4u << 20;      // a commit this large does not wait
     std::size_t max_bytes_in_flight = 64u << 20;  // past it: overloaded
     std::size_t max_record_bytes = 1'000'000;
     Milliseconds retention{7LL * 24 * 3600 * 1000};
     std::uint64_t min_free_disk_bytes = 64u << 20;  // below it: storage_full, before writes fail
-    std::size_t tail_cache_bytes = 32u << 20;  // of each topic, for readers near the end
+    std::size_t tail_cache_bytes = 32u << 20;       // of each topic, for readers near the end
     // Free bytes of the directory's disk; empty: the file system is asked. For tests.
     std::function<std::uint64_t()> free_disk_bytes;
 };
@@ -36,7 +36,7 @@ struct RocksDbLogOptions {
 // Throws std::runtime_error with one line and the remedy when the directory cannot be opened:
 // locked by another process, not writable, corrupt, or created with other partitions.
 // Consumers must be destroyed before the log is; so must nothing else be appended by then.
-std::unique_ptr<EventLog> open_rocksdb_log(const RocksDbLogOptions& options,
-                                           const Clock& clock, CrashPoints& crash_points);
+std::unique_ptr<EventLog> open_rocksdb_log(const RocksDbLogOptions& options, const Clock& clock,
+                                           CrashPoints& crash_points);
 
 }  // namespace adtally::eventlog

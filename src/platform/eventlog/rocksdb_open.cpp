@@ -131,8 +131,7 @@ Result<std::unique_ptr<rocksdb::DB>> open_database(const std::filesystem::path& 
 Error to_error(const rocksdb::Status& status) {
     std::string said = in_one_line(status.ToString());
     ErrorCode code = ErrorCode::unavailable;
-    if (status.IsNoSpace() || contains(said, "No space left") ||
-        contains(said, "quota exceeded"))
+    if (status.IsNoSpace() || contains(said, "No space left") || contains(said, "quota exceeded"))
         code = ErrorCode::storage_full;
     else if (status.IsCorruption())
         code = ErrorCode::corrupt;

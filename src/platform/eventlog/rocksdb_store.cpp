@@ -84,9 +84,10 @@ void check_format(rocksdb::DB& db, const std::filesystem::path& directory) {
     if (stored.value().empty()) {
         const auto status = db.Put(durably(), format_key(), number_value(database_format));
         if (!status.ok())
-            throw std::runtime_error(fmt::format("data directory {} cannot be written ({}); repair "
-                                                 "it or choose another with --data-dir",
-                                                 directory.string(), status.ToString()));
+            throw std::runtime_error(
+                fmt::format("data directory {} cannot be written ({}); repair "
+                            "it or choose another with --data-dir",
+                            directory.string(), status.ToString()));
         return;
     }
     const auto format =
@@ -121,9 +122,10 @@ StoredTopic RocksDbStore::open_topic(std::string_view name, std::int32_t partiti
         return std::move(created.value());
     }
     if (entry.value().size() <= entry_frame_bytes)
-        throw std::runtime_error(fmt::format("the event log in {} is damaged (the entry of topic "
-                                             "{}); restore the directory from a copy",
-                                             directory_.string(), name));
+        throw std::runtime_error(
+            fmt::format("the event log in {} is damaged (the entry of topic "
+                        "{}); restore the directory from a copy",
+                        directory_.string(), name));
     StoredTopic topic;
     topic.id = load_le<std::uint16_t>(entry.value().data());
     topic.log_id = entry.value().substr(entry_frame_bytes);

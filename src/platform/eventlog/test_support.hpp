@@ -5,16 +5,15 @@
 #include <stdlib.h>
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <filesystem>
 #include <fstream>
 #include <map>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <set>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -181,13 +180,16 @@ inline std::multiset<std::string> values_of(const Kepts& kept) {
 // Asks again until `condition` holds; true if it did in time.
 template <class Condition>
 bool eventually(Condition condition) {
+    std::mutex mutex;
+    std::condition_variable nobody;
+    std::unique_lock lock(mutex);
     const Deadline deadline = soon();
-    while (!deadline.passed()) {
-        if (condition())
-            return true;
-        std::this_thread::yield();
+    while (!condition()) {
+        if (deadline.passed())
+            return false;
+        nobody.wait_until(lock, std::chrono::steady_clock::now() + Milliseconds{5});
     }
-    return condition();
+    return true;
 }
 
 // One log in a directory of its own, as a test opens, closes and opens it again.

@@ -42,9 +42,8 @@ public:
     template <class Look>
     void wait(SteadyTime deadline, Look look) const {
         std::unique_lock lock(mutex_);
-        changed_.wait_until(lock, deadline, [&] {
-            return look(std::span<const Watermarks>{watermarks_}, tail_);
-        });
+        changed_.wait_until(lock, deadline,
+                            [&] { return look(std::span<const Watermarks>{watermarks_}, tail_); });
     }
     void copy_tail(Partition partition, Offset from, std::size_t max_bytes,
                    std::vector<BlockBytes>& to) const;

@@ -34,7 +34,7 @@ class Ban:
             if (self.but and file.path.startswith(self.but)) or (file.is_test and not self.tests):
                 continue
             code = file.code if file.is_cpp else python_code(file.text)
-            for match in re.finditer(self.pattern, code, re.DOTALL):
+            for match in re.finditer(self.pattern, code, re.DOTALL | re.MULTILINE):
                 line = file.line_of(match.start())
                 if not allowed(file, line, self.name):
                     yield Finding(file.path, line, self.name, self.what, self.instead)
@@ -113,7 +113,10 @@ RULES = [
     Ban("c-random", r"(?<![\w.>])(?:std\s*::\s*|::)?s?rand\s*\(",
         "rand()", "std::mt19937_64 with a seed that the caller gives"),
     Ban("volatile", r"\bvolatile\b", "volatile", "std::atomic"),
-    Ban("using-namespace", r"\busing\s+namespace\s+(?!(?:\w+::)*\w*literals\w*\s*;)",
+    # Inside a function std::chrono may be opened: calendar arithmetic is unreadable without it.
+    Ban("using-namespace",
+        r"\busing\s+namespace\s+(?!(?:\w+::)*\w*literals\w*\s*;)(?!std::chrono\s*;)"
+        r"|^using\s+namespace\s+std::chrono\s*;",
         "using namespace", "a namespace alias, or using-declarations"),
     Ban("c-string",
         r"(?<![\w.>])(?:std\s*::\s*|::)?(?:v?sprintf|strcpy|strcat|atoi|atol|atoll|atof)\s*\(",
