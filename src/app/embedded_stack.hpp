@@ -22,6 +22,8 @@ public:
     ~EmbeddedStack();
 
     eventlog::EventLog& log() { return *log_; }
+    // After the services have stopped, before they end: what is pending is made durable and told.
+    void close_log() { log_->close(); }
     redis::ClientOptions redis() const { return redis_; }
     // Of the Redis that we supervise; up when it is somebody else's.
     observability::ComponentHealth redis_health() const;

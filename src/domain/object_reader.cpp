@@ -139,8 +139,8 @@ Verdict ObjectReader::read_scalar(Field field, Kind kind, ondemand::value& value
         }
         case Kind::literal: {
             std::string_view literal = scalar_text(value);
-            bool required =
-                field == Field::type || field == Field::ad_id || field == Field::campaign_id;
+            bool required = field == Field::type || field == Field::ad_id ||
+                            field == Field::campaign_id || field == Field::schema;
             if (literal == "null" && !required)
                 return Verdict::ok;
             bool known = literal == "null" || literal == "true" || literal == "false";

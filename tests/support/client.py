@@ -8,6 +8,9 @@ import requests
 from support.oracle import Oracle
 from support.wait import eventually
 
+# Answers that would be the same every time. 408, 429 and 503 say nothing about an earlier attempt.
+_REFUSALS = {400, 401, 403, 404, 405, 413, 414, 415, 422, 431}
+
 
 class Collector:
     def __init__(self, adtally, oracle=None, timeout=10.0):
@@ -23,7 +26,7 @@ class Collector:
         if answer is not None:
             if answer.ok:
                 self.oracle.acknowledged(event)
-            elif 400 <= answer.status_code < 500:
+            elif answer.status_code in _REFUSALS:
                 self.oracle.refused(event)
         return answer
 
@@ -36,7 +39,7 @@ class Collector:
             rejected = {entry["index"] for entry in answer.json()["rejected"]}
             for index, event in enumerate(events):
                 (self.oracle.refused if index in rejected else self.oracle.acknowledged)(event)
-        elif answer is not None and 400 <= answer.status_code < 500:
+        elif answer is not None and answer.status_code in _REFUSALS:
             for event in events:
                 self.oracle.refused(event)
         return answer
@@ -48,7 +51,7 @@ class Collector:
 
     def _accepted(self, events):
         answer = self.post_batch(events)
-        if answer is not None and 400 <= answer.status_code < 500 and answer.status_code != 429:
+        if answer is not None and answer.status_code in _REFUSALS:
             raise ValueError(f"refused with {answer.status_code}: {answer.text}")
         return answer if answer is not None and answer.ok else None
 

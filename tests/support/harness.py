@@ -5,16 +5,16 @@
         adtally.kill9()
         adtally.start()
 
-Promise. Ports are free ones, kept over a restart. The data is in the folder given. Whatever happens,
-stop() and the end of `with` leave no process behind; only processes started here, or whose files lie
-in the data folder (a redis-server that outlived a kill -9), are ever signalled, by their id. The log
-of all starts is in one file and is printed when the test fails.
+Promise. Ports are free ones, kept over a restart. The data is in the folder given. Whatever
+happens, close() and the end of `with` leave no process behind; only processes started here, or that
+work in the data folder (a redis-server that outlived a kill -9), are ever signalled, by their id.
+The log of all starts is in one file and is printed when the test fails.
 """
 
+import contextlib
 import os
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import redis
@@ -34,7 +34,7 @@ def binary():
 
 class Adtally:
     def __init__(self, folder, *arguments, subcommand="all", environment=None, data_dir=None):
-        """`arguments` are appended to the command line at every start; start() takes more for one."""
+        """`arguments` are for every start; start() takes more for one."""
         self.folder = Path(folder)
         self.data_dir = Path(data_dir) if data_dir else self.folder / "data"
         self.log_path = self.folder / "adtally.log"
@@ -53,9 +53,11 @@ class Adtally:
             port=self.redis_port, decode_responses=True, socket_timeout=5, socket_connect_timeout=5)
 
     def __enter__(self):
-        if self.process is None:
-            self.start()
-        return self
+        try:
+            return self if self.is_running else self.start()
+        except BaseException:
+            self.close()
+            raise
 
     def __exit__(self, *_):
         self.close()
@@ -103,7 +105,7 @@ class Adtally:
             return False
 
     def stop(self, deadline=STOP_SECONDS):
-        """SIGTERM, as an operator stops it. Returns the exit code; fails if the end does not come."""
+        """SIGTERM, as an operator stops it. Returns the exit code, or fails after `deadline`."""
         if self.process is None:
             return None
         if self.process.poll() is None:
@@ -171,23 +173,14 @@ class Adtally:
             self._ports.release()
 
     def _end_leftovers(self):
-        """A redis-server that survived a kill -9 of its parent gets two seconds to end by itself."""
-        ends = time.monotonic() + 2
-        while True:
-            left = _processes_in(self.data_dir)
-            if not left:
-                return
-            if time.monotonic() > ends:
-                break
-            try:
-                eventually(lambda: not _processes_in(self.data_dir), 0.2)
-            except AssertionError:
-                continue
-        for pid in left:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+        """A redis-server whose parent was killed gets two seconds to end by itself."""
+        try:
+            eventually(lambda: not _processes_in(self.data_dir), 2)
+        except AssertionError:
+            for pid in _processes_in(self.data_dir):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            eventually(lambda: not _processes_in(self.data_dir), 10, "the end of what was killed")
 
 
 def _is_alive(pid):
@@ -199,7 +192,7 @@ def _is_alive(pid):
 
 
 def _processes_in(folder):
-    """The ids of living redis-servers and adtallys that work in `folder` or name it as an argument."""
+    """The ids of living redis-servers and adtallys whose directory or arguments lie in `folder`."""
     folder, found = str(Path(folder).resolve()), []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():

@@ -8,7 +8,7 @@ killed in between; one that was sent but never answered may be counted once or n
     oracle.refused(event)         after an answer that says the event was not taken (4xx)
     oracle.differences(adtally)   empty when the books add up
 
-An event is known by (type, event_id), which is the key of deduplication: sending it ten times changes
+An event is known by (type, event_id), the key of deduplication: sending it ten times changes
 nothing. Safe to use from many threads.
 """
 

@@ -1,6 +1,7 @@
 """A port offset that nobody else uses: not another test, not another checkout, not the machine."""
 
 import fcntl
+import os
 import random
 import socket
 import tempfile
@@ -15,12 +16,9 @@ class PortOffset:
     """Holds an offset by a lock on a file until release(), so that tests may run side by side."""
 
     def __init__(self):
-        folder = Path(tempfile.gettempdir()) / "adtally-test-ports"
+        folder = Path(tempfile.gettempdir()) / f"adtally-test-ports-{os.getuid()}"
         folder.mkdir(exist_ok=True)
-        folder.chmod(0o777)
         for offset in random.sample(_OFFSETS, len(_OFFSETS)):
-            # A lock of another offset that shares a port cannot be: 8086 - 8085 and the rest are
-            # told apart by binding.
             self._lock = open(folder / str(offset), "w", encoding="ascii")
             try:
                 fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

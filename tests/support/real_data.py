@@ -1,6 +1,6 @@
 """Real logs, where they are: `../shared/data` beside the checkout, or the folder in ADTALLY_DATA.
 
-They are not part of the repository. A test that needs them is skipped, with the reason, without them.
+They are not part of the repository. A test that needs them is skipped without them.
 """
 
 import json

@@ -248,7 +248,11 @@ SAMPLES = {
             cpp("namespace asio = boost::asio;"),
             cpp("void f() {\n    using namespace std::chrono;\n}"),
         ],
-        [(cpp("using namespace std;"), 1), (cpp("\nusing namespace std::chrono;"), 2), (cpp("{ using namespace boost::asio; }"), 1)],
+        [
+            (cpp("using namespace std;"), 1),
+            (cpp("\nusing namespace std::chrono;"), 2),
+            (cpp("{ using namespace boost::asio; }"), 1),
+        ],
     ),
     "c-string": (
         [cpp("std::snprintf(a, sizeof a, b);"), cpp("x.atoi(1);")],

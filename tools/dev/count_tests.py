@@ -43,8 +43,9 @@ def count_stage(folder):
     ctest = folder / "ctest.junit"
     if ctest.exists():
         for case in ElementTree.parse(ctest).iter("testcase"):
-            if case.find("failure") is not None and not _names_a_failure(folder, case.get("name")):
-                count.failed.append(f"{case.get('name')}_test did not end well (its output is above)")
+            name = case.get("name")
+            if case.find("failure") is not None and not _names_a_failure(folder, name):
+                count.failed.append(f"{name}_test did not end well (its output is above)")
     code, seconds = map(int, (folder / "outcome").read_text(encoding="utf-8").split())
     if code != 0 and not count.failed:
         count.failed.append(f"{folder.name}: failed as a whole (its output is above)")
@@ -69,7 +70,8 @@ def main(results):
     print("\nstage             passed  failed  skipped  seconds")
     for folder in folders:
         count, seconds = count_stage(folder)
-        print(f"{folder.name:16} {count.passed:7} {len(count.failed):7} {count.skipped:8} {seconds:8}")
+        figures = f"{count.passed:7} {len(count.failed):7} {count.skipped:8} {seconds:8}"
+        print(f"{folder.name:16} {figures}")
         total.passed += count.passed
         total.skipped += count.skipped
         failures += [f"{folder.name}: {name}" for name in count.failed]

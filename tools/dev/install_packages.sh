@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Installs Debian packages. Run as root by ./dev with the names of packages that are not installed.
 #
-# Problem. Debian starts a service as soon as its package is installed, and again at each boot. A
-# redis-server of the system would take port 6379, which adtally's own one needs; nginx would take 80.
+# Problem. Debian starts a service as soon as its package is installed, and again at each boot. The
+# system's redis-server would take port 6379, which adtally's own one needs; nginx would take 80.
 #
 # Design. invoke-rc.d and deb-systemd-invoke both ask /usr/sbin/policy-rc.d before they start
 # anything (RUNLEVEL=1 is no way: under systemd neither looks at it). While apt-get runs, a policy

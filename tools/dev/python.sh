@@ -6,7 +6,7 @@ VENV="$ROOT/.venv"
 python_with_venv() {
     local candidate
     for candidate in python3 /usr/bin/python3; do
-        if "$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' \
+        if "$candidate" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' \
             2>/dev/null; then
             printf '%s\n' "$candidate"
             return 0
@@ -20,10 +20,11 @@ need_python() {
     python="$(python_with_venv)" || {
         # shellcheck disable=SC2086
         need $PACKAGES_PYTHON
-        python="$(python_with_venv)" || die "no python3 of 3.10 or later with venv"
+        python="$(python_with_venv)" || die "no python3 of 3.11 or later with venv"
     }
     stamp="$(sha256sum <tests/requirements.txt | cut -c1-64)"
-    [ -x "$VENV/bin/python" ] && [ "$(cat "$VENV/adtally-stamp" 2>/dev/null)" = "$stamp" ] && return 0
+    [ "$(cat "$VENV/adtally-stamp" 2>/dev/null)" = "$stamp" ] && [ -x "$VENV/bin/python" ] &&
+        return 0
     say "making the tests' Python environment in .venv"
     rm -rf "$VENV"
     "$python" -m venv "$VENV" || die "python3 -m venv failed: apt-get install python3-venv"

@@ -7,8 +7,8 @@ help_test() {
 usage: ./dev test [STAGE…] [-- ARGS…]
 
   unit         the *_test executables (GoogleTest); ARGS go to ctest; GTEST_FILTER works
-  integration  pytest tests/integration; ARGS go to pytest, as in: ./dev test e2e -- -k batch
-  e2e          pytest tests/e2e
+  integration  pytest tests/integration, and the harness's own tests; ARGS go to pytest
+  e2e          pytest tests/e2e; ARGS go to pytest: ./dev test e2e -- -k batch
   tidy         format, the rules of tests/tidy, and the rules' own tests
   sanitizers   unit tests under ASan+UBSan and under TSan, and the e2e tests marked `smoke` on the
                ASan build
@@ -94,7 +94,8 @@ stage_unit() {
     run_ctest "$results" release "$@"
 }
 
-stage_integration() { run_pytest "$1" tests/integration "${@:2}"; }
+# With the harness's own tests: what the others stand on.
+stage_integration() { run_pytest "$1" "tests/support tests/integration" "${@:2}"; }
 stage_e2e() { run_pytest "$1" tests/e2e "${@:2}"; }
 
 stage_asan() {
@@ -124,9 +125,10 @@ run_ctest() {
         --output-junit "$results/ctest.junit" "$@"
 }
 
-# run_pytest RESULTS FOLDER ARGS…
+# run_pytest RESULTS FOLDERS ARGS…
 run_pytest() {
-    local results="$1" folder="$2"
+    local results="$1" folders="$2"
     shift 2
-    "$VENV/bin/python" -m pytest "$folder" --junitxml="$results/pytest.xml" "$@"
+    # shellcheck disable=SC2086
+    "$VENV/bin/python" -m pytest $folders --junitxml="$results/pytest.xml" "$@"
 }

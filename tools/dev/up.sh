@@ -1,8 +1,8 @@
 # Starting and stopping adtally for somebody at a keyboard.
 #
-# `up` becomes adtally by exec, so that signals, the exit code and the process id are its own. Before
-# that it leaves a note of its id in .cache/run, by which `down` finds it again: an id alone may have
-# been given to another process since, so the note holds the start time too.
+# `up` becomes adtally by exec, so that signals, exit code and process id are its own. Before that
+# it leaves a note of its id in .cache/run, by which `down` finds it again: an id alone may have been
+# given to another process since, so the note holds the start time too.
 
 RUN_NOTES="$ROOT/.cache/run"
 
@@ -95,7 +95,7 @@ start_detached() {
         sleep 0.2
     done
     tail -n 20 "$log" >&2
-    kill -0 "$pid" 2>/dev/null && die "adtally is not ready after 60 s but runs; ./dev down stops it"
+    kill -0 "$pid" 2>/dev/null && die "not ready after 60 s, but it runs; ./dev down stops it"
     die "adtally did not start (its last words are above, all of them in $log)"
 }
 
@@ -112,7 +112,7 @@ leave_note() {
 
 # is_running PID START_TIME: the same process, and not one that has ended and waits to be collected.
 is_running() {
-    [ "$(start_time "$1")" = "$2" ] && ! grep -q '^State:[[:space:]]*Z' "/proc/$1/status" 2>/dev/null
+    [ "$(start_time "$1")" = "$2" ] && ! grep -qs '^State:[[:space:]]*Z' "/proc/$1/status"
 }
 
 # The 22nd field of /proc/PID/stat; the second, the name, may hold blanks and brackets.
@@ -148,7 +148,7 @@ command_down() {
             rm -f "$note"
             stopped=$((stopped + 1))
         else
-            say "process $pid still runs after 35 s; kill -9 $pid ends it, and nothing accepted is lost"
+            say "process $pid still runs after 35 s; kill -9 $pid ends it, nothing accepted is lost"
             left=$((left + 1))
         fi
     done

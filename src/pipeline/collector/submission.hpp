@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "domain/validation.hpp"
@@ -31,9 +32,8 @@ struct BatchSubmission {
     Submission submission;
     std::string event_ids;         // "a","b"
     std::string rejected;          // {…},{…}
-    std::size_t rejected_count = 0;
+    std::vector<std::string_view> rejection_codes;  // of those, for the books
     bool too_many = false;
-    std::string_view first_code;   // of the first rejection, for a batch with nothing valid
 };
 
 // What the request itself says of an event that does not.

@@ -64,8 +64,8 @@ int append_until_killed(char** arguments) {
     options.min_free_disk_bytes = 0;
     const std::string round = arguments[1];
     const SystemClock clock;
-    CrashPoints crash_points{parse_crash_point(arguments[2]).value_or(CrashPoint::none),
-                             std::stoll(arguments[3])};
+    const auto point = parse_crash_point(arguments[2]);
+    CrashPoints crash_points{point ? point.value() : CrashPoint::none, std::stoll(arguments[3])};
     const auto log = open_rocksdb_log(options, clock, crash_points);
     std::vector<std::thread> threads;
     for (unsigned i = 0; i < 3; ++i)

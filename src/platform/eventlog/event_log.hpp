@@ -189,7 +189,7 @@ public:
                                                        AssignmentListener& listener) = 0;
     virtual Result<TopicInfo> topic(std::string_view name) const = 0;
     virtual Result<std::vector<Watermarks>> watermarks(std::string_view topic) const = 0;
-    // Refuses new appends, makes the pending ones durable, reports each. Called once.
+    // Refuses new appends, makes the pending ones durable, reports each. Further calls do nothing.
     virtual void close() = 0;
 };
 

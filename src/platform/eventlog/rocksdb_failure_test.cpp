@@ -216,7 +216,7 @@ protected:
             const Status failed = append_until_it_fails();
             ASSERT_FALSE(failed);
             EXPECT_EQ(failed.error().code, expected) << failed.error().message;
-            EXPECT_TRUE(eventually([&] { return log->producer().health().up; }) || round == 0);
+            ASSERT_TRUE(eventually([&] { return log->producer().health().up; }));
         }
         cure();
         ASSERT_TRUE(eventually([&] { return bool(try_append()); }));

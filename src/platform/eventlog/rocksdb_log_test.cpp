@@ -207,7 +207,8 @@ TEST_F(RocksDbLogTest, NeverLetsAppendTimesGoBack) {
     clock.set_wall(TimestampMs{first + 5});
     ASSERT_TRUE(append(*log, batch_of({{"k", "4"}})));
     std::vector<std::int64_t> times;
-    for (const Kept& each : read_all(*log).at(0))
+    const auto kept = read_all(*log).at(0);
+    for (const Kept& each : kept)
         times.push_back(each.appended_at - first);
     EXPECT_THAT(times, ElementsAre(0, 0, 0, 5));
 }

@@ -68,8 +68,8 @@ void ChunkDecoder::reset(std::size_t max_body_bytes) {
 ChunkDecoder::Status ChunkDecoder::feed(std::string_view& input, BodyBuffer& body) {
     while (!input.empty() && state_ != State::done) {
         if (state_ == State::data) {
-            auto take = static_cast<std::size_t>(
-                std::min<std::uint64_t>(chunk_left_, input.size()));
+            auto take =
+                static_cast<std::size_t>(std::min<std::uint64_t>(chunk_left_, input.size()));
             body.append(input.substr(0, take));
             input.remove_prefix(take);
             chunk_left_ -= take;

@@ -37,7 +37,7 @@ private:
 
 class ChunkDecoder {
 public:
-    static constexpr std::size_t max_extension_bytes = 256;          // of one chunk
+    static constexpr std::size_t max_extension_bytes = 256;           // of one chunk
     static constexpr std::size_t max_message_extension_bytes = 4096;  // of all chunks
     static constexpr std::size_t max_trailer_bytes = 4096;
 

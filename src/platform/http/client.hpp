@@ -21,7 +21,7 @@ struct ClientRequest {
 
 struct ClientResponse {
     int status = 0;
-    std::string body;  // at most 1 MiB; more is an error
+    std::string body;                                          // at most 1 MiB; more is an error
     std::vector<std::pair<std::string, std::string>> headers;  // names in lower case
 };
 

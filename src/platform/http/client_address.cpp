@@ -65,10 +65,10 @@ std::optional<IpAddress> parse_ip(std::string_view text) {
 
 std::string to_text(const IpAddress& address) {
     char text[INET6_ADDRSTRLEN];
-    const char* done = address.is_v4()
-                           ? inet_ntop(AF_INET, address.bytes.data() + v4_prefix.size(), text,
-                                       sizeof text)
-                           : inet_ntop(AF_INET6, address.bytes.data(), text, sizeof text);
+    const char* done =
+        address.is_v4()
+            ? inet_ntop(AF_INET, address.bytes.data() + v4_prefix.size(), text, sizeof text)
+            : inet_ntop(AF_INET6, address.bytes.data(), text, sizeof text);
     return done == nullptr ? std::string{} : std::string(done);
 }
 

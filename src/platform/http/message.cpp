@@ -114,7 +114,7 @@ std::string_view reason_phrase(int status) {
         case 504: return "Gateway Timeout";
         case 505: return "HTTP Version Not Supported";
         case 507: return "Insufficient Storage";
-        // clang-format on
+            // clang-format on
     }
     return "Unknown";
 }

@@ -35,8 +35,8 @@ bool next_pair(std::string_view& rest, Pair& into) {
             continue;
         std::size_t equals = piece.find('=');
         into.name = piece.substr(0, equals);
-        into.value = equals == std::string_view::npos ? std::string_view{}
-                                                      : piece.substr(equals + 1);
+        into.value =
+            equals == std::string_view::npos ? std::string_view{} : piece.substr(equals + 1);
         return true;
     }
     return false;

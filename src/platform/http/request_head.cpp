@@ -89,8 +89,8 @@ private:
             ++codings;
             plain_chunked = iequals(value, "chunked");
         } else if (name == beast::field::expect) {
-            head_.expectation = iequals(value, "100-continue") ? Expectation::continue_100
-                                                               : Expectation::unknown;
+            head_.expectation =
+                iequals(value, "100-continue") ? Expectation::continue_100 : Expectation::unknown;
         } else if (name == beast::field::content_encoding) {
             head_.encoded = head_.encoded || !iequals(value, "identity");
         }
@@ -164,8 +164,8 @@ bool split_target(RequestHead& head) {
     head.path = rest.substr(0, question);
     if (head.path.empty())
         head.path = "/";
-    head.query = question == std::string_view::npos ? std::string_view{}
-                                                    : rest.substr(question + 1);
+    head.query =
+        question == std::string_view::npos ? std::string_view{} : rest.substr(question + 1);
     return true;
 }
 
@@ -181,8 +181,8 @@ void RequestHead::clear() {
 bool is_sane_host(std::string_view host) {
     std::size_t colon = host.rfind(':');
     std::size_t bracket = host.rfind(']');
-    bool has_port = colon != std::string_view::npos &&
-                    (bracket == std::string_view::npos || colon > bracket);
+    bool has_port =
+        colon != std::string_view::npos && (bracket == std::string_view::npos || colon > bracket);
     std::string_view name = has_port ? host.substr(0, colon) : host;
     if (has_port) {
         std::string_view port = host.substr(colon + 1);

@@ -164,8 +164,8 @@ RequestParser::Progress RequestParser::advance_head() {
         return fail({400, "request_line_invalid", "this is not an HTTP/1.1 request"});
     if (!found) {
         std::size_t held = end_ - begin_;
-        if (line_ == begin_ && held > std::min(limits_.head.max_target_bytes + 64,
-                                               limits_.max_header_bytes))
+        if (line_ == begin_ &&
+            held > std::min(limits_.head.max_target_bytes + 64, limits_.max_header_bytes))
             return fail({414, "uri_too_long", "the request line is too long"});
         if (held >= limits_.max_header_bytes)
             return fail({431, "header_too_large", "the header is too large"});

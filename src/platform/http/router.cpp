@@ -102,8 +102,8 @@ std::string allow_header(const std::array<bool, method_count>& offered) {
     std::string allow;
     for (std::size_t i = 0; i < method_count; ++i) {
         auto method = static_cast<Method>(i);
-        bool offers = offered[i] || (method == Method::head &&
-                                     offered[static_cast<std::size_t>(Method::get)]);
+        bool offers = offered[i] ||
+                      (method == Method::head && offered[static_cast<std::size_t>(Method::get)]);
         if (!offers)
             continue;
         if (!allow.empty())

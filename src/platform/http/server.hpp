@@ -19,22 +19,22 @@
 namespace adtally::http {
 
 struct ServerOptions {
-    std::string service;            // for logs and metrics: "data-collector"
-    std::string thread_name;        // ≤ 11 characters, shown by top -H: "col-io"
+    std::string service;      // for logs and metrics: "data-collector"
+    std::string thread_name;  // ≤ 11 characters, shown by top -H: "col-io"
     std::string bind = "0.0.0.0";
-    std::uint16_t port = 0;         // 0: the system chooses
+    std::uint16_t port = 0;  // 0: the system chooses
     int io_threads = 1;
     std::size_t max_body_bytes = 4u << 20;
     std::size_t max_header_bytes = 16u << 10;
     std::size_t max_headers = 100;
     std::size_t max_connections = 10'000;
-    std::size_t max_connections_per_ip = 0;  // 0: no limit of its own
+    std::size_t max_connections_per_ip = 0;       // 0: no limit of its own
     std::size_t max_requests_in_flight = 20'000;  // read whole and not yet answered
-    Milliseconds header_timeout{10'000};     // absolute, from the first byte of a request
-    Milliseconds body_timeout{30'000};       // absolute, from the end of the header
-    Milliseconds idle_timeout{75'000};       // between requests
-    Milliseconds write_timeout{30'000};      // absolute, for one answer
-    double rate_limit_per_ip = 0;            // requests a second; 0: none. Token bucket
+    Milliseconds header_timeout{10'000};          // absolute, from the first byte of a request
+    Milliseconds body_timeout{30'000};            // absolute, from the end of the header
+    Milliseconds idle_timeout{75'000};            // between requests
+    Milliseconds write_timeout{30'000};           // absolute, for one answer
+    double rate_limit_per_ip = 0;                 // requests a second; 0: none. Token bucket
     double rate_limit_burst = 0;
     std::vector<std::string> trusted_proxies;  // CIDRs whose X-Forwarded-For is believed
     // Called for every answer before it is sent, also for errors: CORS and the like.

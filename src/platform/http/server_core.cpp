@@ -51,8 +51,8 @@ ParserLimits parser_limits_of(const ServerOptions& options) {
 std::unique_ptr<RateLimiter> rate_limiter_of(const ServerOptions& options) {
     if (options.rate_limit_per_ip <= 0)
         return nullptr;
-    return std::make_unique<RateLimiter>(RateLimit{.per_second = options.rate_limit_per_ip,
-                                                   .burst = options.rate_limit_burst});
+    return std::make_unique<RateLimiter>(
+        RateLimit{.per_second = options.rate_limit_per_ip, .burst = options.rate_limit_burst});
 }
 
 }  // namespace
@@ -95,8 +95,8 @@ ServerCore::ServerCore(ServerOptions options_, Router router_,
     }
     metrics.gauge(this, "adtally_http_connections", "Open connections", {},
                   [this] { return static_cast<double>(connections.load()); });
-    metrics.gauge(this, "adtally_http_requests_in_flight", "Requests read and not yet answered",
-                  {}, [this] { return static_cast<double>(in_flight.load()); });
+    metrics.gauge(this, "adtally_http_requests_in_flight", "Requests read and not yet answered", {},
+                  [this] { return static_cast<double>(in_flight.load()); });
 }
 
 ServerCore::~ServerCore() {
@@ -115,8 +115,7 @@ observability::Timer& ServerCore::timer(std::size_t slot, Method method, int sta
     std::string uri = slot == not_found_slot() ? "NOT_FOUND"
                       : slot == unknown_slot() ? "UNKNOWN"
                                                : router.routes()[slot].path;
-    return metrics.timer("http_server_requests_seconds",
-                         "From a request read whole to its answer",
+    return metrics.timer("http_server_requests_seconds", "From a request read whole to its answer",
                          {{"method", std::string(to_string(method))},
                           {"uri", std::move(uri)},
                           {"status", std::to_string(status)},

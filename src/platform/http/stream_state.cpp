@@ -25,6 +25,7 @@ bool StreamState::write(const std::string& chunk) {
         return true;
     if (waiting_.size() + taken_bytes_ + chunk.size() > max_waiting_bytes) {
         overflowed_ = true;
+        notified_ = false;  // also while a write hangs: the connection must be told now
         notify();
         closed_ = true;
         return false;
@@ -56,14 +57,17 @@ void StreamState::close() {
     waiting_ = {};
 }
 
+bool StreamState::overflowed() {
+    std::lock_guard lock(mutex_);
+    return overflowed_;
+}
+
 StreamState::Next StreamState::take(std::string& into) {
     std::lock_guard lock(mutex_);
     notified_ = false;
     into.clear();
     into.swap(waiting_);
     taken_bytes_ = into.size();
-    if (overflowed_)
-        return Next::overflowed;
     if (ended_ && !closed_) {
         closed_ = true;
         if (chunked_)

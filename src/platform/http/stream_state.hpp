@@ -28,7 +28,8 @@ public:
     void close();
 
     // Loop thread.
-    enum class Next { nothing, bytes, last_bytes, overflowed };
+    bool overflowed();
+    enum class Next { nothing, bytes, last_bytes };
     Next take(std::string& into);  // replaces `into`; the bytes taken before are on their way
 
 private:

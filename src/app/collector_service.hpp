@@ -1,0 +1,48 @@
+// The Data Collector as a service: endpoints, realtime counters, actuator on :8085.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "app/configuration.hpp"
+#include "pipeline/collector/collector.hpp"
+#include "pipeline/collector/realtime_redis.hpp"
+#include "platform/eventlog/event_log.hpp"
+#include "platform/http/server.hpp"
+#include "platform/observability/health.hpp"
+#include "platform/observability/metrics.hpp"
+
+namespace adtally::app {
+
+class CollectorService {
+public:
+    struct Collaborators {
+        Configuration& configuration;
+        eventlog::EventLog& log;
+        redis::ClientOptions redis;
+        const Clock& clock;
+    };
+
+    // Binds the port; throws std::runtime_error with one line and the remedy.
+    CollectorService(const LaunchOptions& launch, Collaborators collaborators);
+    ~CollectorService();
+
+    void start();
+    // Readiness off, then nothing new is taken, then what was taken is answered. Close the log
+    // afterwards, before this object ends.
+    void stop(Deadline deadline);
+    collector::CollectorBooks books() const { return collector_.snapshot(); }
+    std::uint16_t port() const { return server_.port(); }
+
+private:
+    std::vector<http::Route> routes(Configuration& configuration);
+
+    observability::MetricRegistry metrics_{"data-collector"};
+    observability::HealthRegistry health_;
+    collector::RedisRealtimeStore realtime_store_;
+    collector::Realtime realtime_;
+    collector::Collector collector_;
+    http::Server server_;
+};
+
+}  // namespace adtally::app

@@ -1,0 +1,178 @@
+#include "app/command_line.hpp"
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <iostream>
+#include <stdexcept>
+#include <string>
+
+#include "app/configuration.hpp"
+#include "app/launch_options.hpp"
+#include "app/replay/replay.hpp"
+#include "app/run_all.hpp"
+#include "app/settings_schema.hpp"
+#include "app/version.hpp"
+#include "pipeline/collector/click_target.hpp"
+
+namespace adtally::app {
+namespace {
+
+struct SignClick {
+    std::string secret;
+    std::string to;
+    std::int64_t ad = 0;
+    std::int64_t valid_hours = 24 * 30;
+};
+
+// What the words on the command line become.
+struct Parsed {
+    LaunchOptions launch;
+    std::string redis_url;
+    std::string log_format;
+    std::string crash_at;
+    replay::ReplayOptions replay;
+    std::string replay_format = "ndjson";
+    std::string replay_speed = "max";
+    std::string replay_shift;
+    bool describe = false;
+    SignClick sign;
+};
+
+void add_launch_options(CLI::App& command, Parsed& into) {
+    command.add_option("--config", into.launch.config_file, "YAML file with settings")
+        ->check(CLI::ExistingFile);
+    command.add_option("--set", into.launch.overrides,
+                       "a setting, key=value; strongest; may be repeated");
+    command.add_option("--data-dir", into.launch.data_directory,
+                       "where events and counts are kept")
+        ->capture_default_str();
+    command.add_option("--port-offset", into.launch.port_offset, "added to every port")
+        ->check(CLI::Range(-10'000, 57'000))
+        ->capture_default_str();
+    command.add_option("--redis-url", into.redis_url,
+                       "use this Redis instead of starting one: redis://host:port/db");
+    command.add_option("--log", into.log_format, "json (default) or text")
+        ->check(CLI::IsMember({"json", "text"}));
+    command.add_option("--crash-at", into.crash_at,
+                       "for tests: end as by kill -9 at this point, NAME[:N-th pass]");
+}
+
+void add_replay_options(CLI::App& command, Parsed& into) {
+    command.add_option("files", into.replay.files, "files to send, in order")
+        ->required()
+        ->check(CLI::ExistingFile);
+    command.add_option("--format", into.replay_format, "ndjson, ipinyou or openbandit")
+        ->check(CLI::IsMember({"ndjson", "ipinyou", "openbandit"}))
+        ->capture_default_str();
+    command.add_option("--url", into.replay.url, "the collector")->capture_default_str();
+    command.add_option("--speed", into.replay_speed,
+                       "times as fast as it happened, or max: as fast as it is acknowledged")
+        ->capture_default_str();
+    command.add_option("--time-shift", into.replay_shift,
+                       "now: moves all times so that the latest is now")
+        ->check(CLI::IsMember({"now"}));
+    command.add_option("--batch", into.replay.batch, "events a request")->capture_default_str();
+    command.add_option("--connections", into.replay.connections,
+                       "requests at once; above 1 the order of events is not kept")
+        ->capture_default_str();
+    command.add_flag("--reverse", into.replay.reverse, "each file from its end");
+    command.add_flag("--allow-rejected", into.replay.allow_rejected,
+                     "exit with 0 though events were rejected");
+}
+
+LaunchOptions launch_of(const Parsed& parsed) {
+    LaunchOptions launch = parsed.launch;
+    if (!parsed.redis_url.empty())
+        launch.overrides.push_back("redis.url=" + parsed.redis_url);
+    if (!parsed.log_format.empty())
+        launch.overrides.push_back("log.format=" + parsed.log_format);
+    if (parsed.crash_at.empty())
+        return launch;
+    std::size_t colon = parsed.crash_at.find(':');
+    auto point = parse_crash_point(parsed.crash_at.substr(0, colon));
+    if (!point)
+        throw std::runtime_error("--crash-at: " + point.error().message);
+    launch.crash_at = point.value();
+    if (colon != std::string::npos)
+        launch.crash_countdown = std::stoll(parsed.crash_at.substr(colon + 1));
+    return launch;
+}
+
+int run_replay_command(Parsed& parsed) {
+    auto format = replay::parse_format(parsed.replay_format);
+    parsed.replay.format = format.value_or(replay::Format::ndjson);
+    parsed.replay.time_shift_now = parsed.replay_shift == "now";
+    if (parsed.replay_speed != "max") {
+        char* end = nullptr;
+        parsed.replay.speed = std::strtod(parsed.replay_speed.c_str(), &end);
+        if (*end != '\0' || !(parsed.replay.speed > 0))
+            throw std::runtime_error("--speed must be a number above 0, or max");
+    }
+    return replay::run_replay(parsed.replay);
+}
+
+int check_config(const Parsed& parsed) {
+    if (parsed.describe) {
+        std::cout << config::describe_schema(settings_schema());
+        return 0;
+    }
+    Configuration configuration(launch_of(parsed));
+    std::cout << configuration.current().describe();
+    return 0;
+}
+
+int sign_click(const SignClick& sign) {
+    using std::chrono::duration_cast;
+    auto now = std::chrono::system_clock::now().time_since_epoch();
+    std::int64_t exp =
+        duration_cast<std::chrono::seconds>(now + std::chrono::hours(sign.valid_hours)).count();
+    std::cout << "ad_id=" << sign.ad << "&exp=" << exp << "&sig="
+              << collector::sign_click_target(sign.secret, sign.to, domain::AdId{sign.ad}, exp)
+              << "\n";
+    return 0;
+}
+
+void add_sign_options(CLI::App& command, SignClick& into) {
+    command.add_option("--secret", into.secret, "the collector's collector.click-secret")
+        ->required();
+    command.add_option("--to", into.to, "the target, not percent-encoded")->required();
+    command.add_option("--ad", into.ad, "the ad's id")->required()->check(CLI::PositiveNumber);
+    command.add_option("--hours", into.valid_hours, "for how long it is valid")
+        ->capture_default_str();
+}
+
+}  // namespace
+
+int run(int argc, char** argv) {
+    CLI::App cli("adtally: exact, seconds-fresh advertising metrics");
+    cli.set_version_flag("--version", version);
+    cli.require_subcommand(1);
+    Parsed parsed;
+    auto* all = cli.add_subcommand("all", "every service in one process, on the embedded stack");
+    add_launch_options(*all, parsed);
+    auto* demo = cli.add_subcommand("demo", "all, with lifelike traffic and a live table");
+    add_launch_options(*demo, parsed);
+    auto* replay = cli.add_subcommand("replay", "sends recorded events to a collector");
+    add_replay_options(*replay, parsed);
+    auto* check = cli.add_subcommand("check-config", "says all errors of the configuration");
+    add_launch_options(*check, parsed);
+    check->add_flag("--describe", parsed.describe, "prints every setting there is");
+    auto* sign = cli.add_subcommand("sign-click", "signs the target of a click redirect");
+    add_sign_options(*sign, parsed.sign);
+    try {
+        cli.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return cli.exit(error) == 0 ? 0 : 2;
+    }
+    if (*all)
+        return run_all(launch_of(parsed));
+    if (*demo)
+        return run_demo(launch_of(parsed));
+    if (*replay)
+        return run_replay_command(parsed);
+    if (*check)
+        return check_config(parsed);
+    return sign_click(parsed.sign);
+}
+
+}  // namespace adtally::app
