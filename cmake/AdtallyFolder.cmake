@@ -8,8 +8,9 @@
 # DEPS are other folders of ours (public), PACKAGES third-party targets (private).
 # PUBLIC_PACKAGES is for the few whose names stand in a header.
 #
-# The target unit_tests builds every folder's tests; `ctest` runs them.
+# The target unit_tests builds every folder's tests (`ctest` runs them), fuzzers the fuzz targets.
 add_custom_target(unit_tests)
+add_custom_target(fuzzers)
 
 function(adtally_folder name)
     cmake_parse_arguments(ARG "" "" "DEPS;PACKAGES;PUBLIC_PACKAGES;TEST_PACKAGES" ${ARGN})
@@ -55,7 +56,7 @@ function(adtally_folder name)
             target_link_libraries(${target} PRIVATE ${name} ${ARG_PACKAGES})
             target_compile_options(${target} PRIVATE -fsanitize=fuzzer)
             target_link_options(${target} PRIVATE -fsanitize=fuzzer)
-            set_property(GLOBAL APPEND PROPERTY ADTALLY_FUZZ_TARGETS ${target})
+            add_dependencies(fuzzers ${target})
         endforeach()
     endif()
 endfunction()

@@ -1,6 +1,7 @@
 // Any bytes as the parameters of a pixel: NAME=VALUE, one a line. What set_field accepts must be
 // accepted again when it comes back as a stored record, and the other parsers of text must not
 // read outside of it.
+#include <algorithm>
 #include <cstdint>
 #include <string>
 
@@ -30,7 +31,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         if (auto time = parse_rfc3339(value)) {
             std::string written;
             append_rfc3339(*time, written);
-            ADTALLY_ASSERT(value.size() < 20 || parse_rfc3339(written).has_value());
+            ADTALLY_ASSERT(parse_rfc3339(written).has_value());
         }
     }
     std::string record;

@@ -13,7 +13,7 @@ _SPEC.loader.exec_module(count_tests)
 GTEST = """<testsuites><testsuite name="S">
   <testcase name="passes" classname="S" status="run" result="completed"/>
   <testcase name="off" classname="S" status="notrun" result="suppressed"/>
-  <testcase name="skips" classname="S" status="run" result="skipped"><skipped message=""/></testcase>
+  <testcase name="skips" classname="S" status="run" result="skipped"><skipped/></testcase>
   {more}
 </testsuite></testsuites>"""
 FAILING = '<testcase name="fails" classname="S" status="run"><failure message="x"/></testcase>'

@@ -247,9 +247,12 @@ SAMPLES = {
             cpp("using namespace std::chrono_literals;"),
             cpp("namespace asio = boost::asio;"),
             cpp("void f() {\n    using namespace std::chrono;\n}"),
+            cpp("using namespace adtally::domain;", "src/domain/a_test.cpp"),
         ],
         [
             (cpp("using namespace std;"), 1),
+            (cpp("using namespace std;", "src/domain/a_test.cpp"), 1),
+            (cpp("using namespace adtally::domain;"), 1),
             (cpp("\nusing namespace std::chrono;"), 2),
             (cpp("{ using namespace boost::asio; }"), 1),
         ],

@@ -52,7 +52,7 @@ class File:
         parts = Path(self.path).parts
         stem = Path(self.path).stem
         return (
-            parts[0] == "tests"
+            parts[0] in ("tests", "bench")
             or stem.endswith(("_test", "_bench", "_fuzz"))
             or stem.startswith(("test_support", "fake_"))
             or any(part in ("fakes", "testing") for part in parts[:-1])

@@ -39,7 +39,7 @@ def count_stage(folder):
         try:
             count.add_cases(path)
         except ElementTree.ParseError:
-            count.failed.append(f"{folder.name}: {path.name} was not written to its end")
+            count.failed.append(f"{path.name} was not written to its end")
     ctest = folder / "ctest.junit"
     if ctest.exists():
         for case in ElementTree.parse(ctest).iter("testcase"):
@@ -48,7 +48,7 @@ def count_stage(folder):
                 count.failed.append(f"{name}_test did not end well (its output is above)")
     code, seconds = map(int, (folder / "outcome").read_text(encoding="utf-8").split())
     if code != 0 and not count.failed:
-        count.failed.append(f"{folder.name}: failed as a whole (its output is above)")
+        count.failed.append("failed as a whole (its output is above)")
     if code == 0 and folder.name in CHECKS:
         count.passed += 1
     return count, seconds

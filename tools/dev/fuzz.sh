@@ -20,7 +20,7 @@ command_fuzz() {
             ;;
     esac
     need_for_build fuzz
-    build fuzz
+    build fuzz fuzzers
     mkdir -p build/fuzz/findings
     while read -r target; do
         name="$(basename "$target")"

@@ -1,8 +1,8 @@
 # Starting and stopping adtally for somebody at a keyboard.
 #
 # `up` becomes adtally by exec, so that signals, exit code and process id are its own. Before that
-# it leaves a note of its id in .cache/run, by which `down` finds it again: an id alone may have been
-# given to another process since, so the note holds the start time too.
+# it leaves a note of its id in .cache/run, by which `down` finds it again: an id alone may have
+# been given to another process since, so the note holds the start time too.
 
 RUN_NOTES="$ROOT/.cache/run"
 

@@ -20,6 +20,12 @@ BlockBytes block_of(int records) {
 TEST(Checksum, IsCrc32c) {
     EXPECT_EQ(crc32c("123456789"), 0xE3069283u);
     EXPECT_EQ(crc32c(""), 0u);
+    std::mt19937 random{3};
+    std::string bytes;
+    for (int i = 0; i < 300; ++i) {
+        EXPECT_EQ(crc32c(bytes), crc32c_by_library(bytes)) << i << " bytes";
+        bytes.push_back(static_cast<char>(random()));
+    }
 }
 
 TEST(Block, GivesBackWhatWasAdded) {
