@@ -9,6 +9,9 @@
 // left out, then received_at and schema: equal events give equal bytes. Times are written as
 // RFC 3339 UTC with milliseconds.
 //
+// Memory: a decoder keeps room for the largest input it has seen (about six times its bytes) and
+// allocates nothing else once it has it; words are only made for a Rejection.
+//
 // Threads: a Decoder belongs to one thread. Views in the event live until the next decode and no
 // longer than the input.
 #pragma once
@@ -41,10 +44,12 @@ public:
 
     // One JSON object. `padding` says how many bytes after json.end() may be read (their value does
     // not matter); below decode_padding the input is copied. Duplicate members are refused.
-    // Integers may be JSON integers or decimal strings; never floats.
+    // Integers may be JSON integers or decimal strings; never floats. `null` is absent where the
+    // field is optional, "" too for session_id, user_id, page_url, user_agent and ip.
     std::optional<Rejection> decode_client(std::string_view json, std::size_t padding,
                                            UnknownFields unknown, TimestampMs now, Event& into);
-    // What the canonical encoder wrote. A Rejection here is a poison record.
+    // What the canonical encoder wrote: event_id, timestamp, received_at and schema 1 must be
+    // there. A Rejection here is a poison record.
     std::optional<Rejection> decode_stored(std::string_view json, std::size_t padding, Event& into);
 
     // A JSON array of events, or NDJSON when the first byte that is not white space is not '['.
@@ -52,7 +57,9 @@ public:
     // views live until the next call. Stops and returns a Rejection when the whole is malformed (a
     // broken array: what came before has been delivered all the same, `each` saw it) or when there
     // are more than `max_events` (checked before anything is delivered is not promised).
-    // NDJSON lines fail one by one; blank lines are skipped.
+    // NDJSON lines fail one by one; blank lines are skipped and not counted. A refused element of
+    // an array is skipped by its brackets and the rest delivered. An empty array is no error, an
+    // empty body is "malformed_json", too many events are "too_long".
     using Each =
         std::function<void(std::size_t index, const Event&, const std::optional<Rejection>&)>;
     std::optional<Rejection> decode_batch(std::string_view body, std::size_t padding,

@@ -52,8 +52,10 @@ TEST(TimeZoneFile, TheRuleContinuesTheTable) {
         auto zone = TimeZoneFile::load(name);
         auto rule = PosixTimeRule::parse(footer_of(bytes_of(name)));
         ASSERT_TRUE(zone && rule) << name;
-        if (name == "Africa/Casablanca" || name == "Africa/El_Aaiun")
-            continue;  // their table follows Ramadan and goes on to 2087
+        // Their tables follow Ramadan and go on to 2087.
+        if (name == "Africa/Casablanca" || name == "Africa/El_Aaiun" || name == "Asia/Gaza" ||
+            name == "Asia/Hebron")
+            continue;
         for (std::int64_t time = year_2038 - 5 * 366 * 86'400LL; time < year_2038; time += 1800) {
             ASSERT_EQ(rule->at(time).offset, zone->at(time).offset) << name << " at " << time;
             ++compared;

@@ -28,7 +28,8 @@ std::optional<TimestampMs> parse_rfc3339(std::string_view text);
 std::optional<std::int64_t> parse_decimal(std::string_view text);
 
 // Sets a field from text as query parameters carry it ("ad_id" = "17"); attributes come as
-// "attributes.NAME" (or "attr.NAME"). Nothing on success. `text` must outlive the event.
+// "attributes.NAME" (or "attr.NAME"). Nothing on success. `name` and `text` must outlive the event.
+// A field given twice takes the last value; an attribute given twice is refused.
 std::optional<Rejection> set_field(Event& event, std::string_view name, std::string_view text);
 
 // The rules that concern the whole: required fields, the clock. `seen` is what codec.hpp and

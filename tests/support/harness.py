@@ -32,6 +32,13 @@ def binary():
     return Path(os.environ.get("ADTALLY_BINARY", ROOT / "build/release/bin/adtally")).resolve()
 
 
+def clean_environment(more=None):
+    """The environment of an adtally: without ADTALLY_*, which are settings to it and would be those
+    of the tests; then `more`."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("ADTALLY_")}
+    return {**own, **(more or {})}
+
+
 class Adtally:
     def __init__(self, folder, *arguments, subcommand="all", environment=None, data_dir=None):
         """`arguments` are for every start; start() takes more for one."""
@@ -83,7 +90,7 @@ class Adtally:
             log.flush()
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
-                cwd=self.folder, env={**os.environ, **self.environment}, start_new_session=True)
+                cwd=self.folder, env=clean_environment(self.environment), start_new_session=True)
         if wait_ready:
             self.wait_ready()
         return self
@@ -104,12 +111,12 @@ class Adtally:
         except requests.RequestException:
             return False
 
-    def stop(self, deadline=STOP_SECONDS):
+    def stop(self, deadline=STOP_SECONDS, how=signal.SIGTERM):
         """SIGTERM, as an operator stops it. Returns the exit code, or fails after `deadline`."""
         if self.process is None:
             return None
         if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
+            self.process.send_signal(how)
         try:
             return self.process.wait(deadline)
         except subprocess.TimeoutExpired:
@@ -136,10 +143,22 @@ class Adtally:
     def kill9_redis(self):
         """SIGKILL to the redis-server that adtally supervises; returns when it is gone."""
         pid = self.redis_pid()
-        assert pid in _processes_in(self.data_dir), f"redis-server {pid} is not of {self.data_dir}"
+        assert pid in self.leftovers(), f"redis-server {pid} is not of {self.data_dir}"
         os.kill(pid, signal.SIGKILL)
         eventually(lambda: not _is_alive(pid), 10, f"the end of redis-server {pid}")
         return pid
+
+    def kill9_all(self):
+        """SIGKILL to adtally and its redis-server at once, as when the machine fails."""
+        for pid in self.leftovers():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self.process.wait(10)
+        eventually(lambda: not self.leftovers(), 10, "the end of adtally and its redis-server")
+
+    def leftovers(self):
+        """The ids of the processes that run in the data folder: adtally and its redis-server."""
+        return _processes_in(self.data_dir)
 
     def pipeline_status(self):
         answer = requests.get(f"{self.processor_url}/api/pipeline/status", timeout=10)

@@ -25,3 +25,9 @@ def eventually(condition, deadline=10.0, what="the condition"):
         if time.monotonic() >= ends:
             raise AssertionError(f"{what} did not come about in {deadline:g} s; last: {last!r}")
         threading.Event().wait(_POLL_SECONDS)
+
+
+def let_pass(seconds):
+    """The one wait for nothing but time: a random moment, or a span that is itself the test."""
+    ends = time.monotonic() + seconds
+    eventually(lambda: time.monotonic() >= ends, seconds + 10, "the end of a span of time")

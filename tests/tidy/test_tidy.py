@@ -241,7 +241,10 @@ SAMPLES = {
         [cpp("std::mt19937_64 random(seed); random();"), cpp("dice.rand();"), cpp("operand(1);")],
         [(cpp("int a = rand();"), 1), (cpp("std::srand(1);"), 1)],
     ),
-    "volatile": ([cpp("// volatile\nint a;")], [(cpp("volatile int a;"), 1)]),
+    "volatile": (
+        [cpp("// volatile\nint a;"), cpp('asm volatile("" : : : "memory");')],
+        [(cpp("volatile int a;"), 1)],
+    ),
     "using-namespace": (
         [
             cpp("using namespace std::chrono_literals;"),

@@ -55,7 +55,7 @@ TEST(Compact, KeepsToItsWidth) {
 
 Snapshot busy() {
     Snapshot snapshot;
-    snapshot.ads.push_back(AdRow{"101", 12'345, 150, 3, 0.01215, 0.1975, 2.4, 29.6});
+    snapshot.ads.push_back(AdRow{"101", 12'345, 150, 3, 0.0122, 0.1975, 2.4, 29.6});
     snapshot.ads.push_back(AdRow{"9223372036854775807", 900'000'000'000'000'000,
                                  900'000'000'000'000'000, 0, 1.0, 9e12, 9e15, 9e15});
     snapshot.anomalies.push_back(AnomalyRow{"session_clicks", "session", std::string(128, 's'),
@@ -74,6 +74,7 @@ TEST(Table, ShowsAdsTotalsAndAnomaliesIn80Columns) {
     EXPECT_THAT(lines, Contains(HasSubstr("Running shoes")));
     EXPECT_THAT(lines, Contains(HasSubstr("1.22 %")));
     EXPECT_THAT(lines, Contains(HasSubstr("14:03:22 OPEN")));
+    EXPECT_THAT(lines, Contains(HasSubstr("100.00 %   9.0 T   9.0 P  9000.0 T")));
     for (const std::string& line : lines) {
         EXPECT_LE(line.size(), table_width) << line;
     }

@@ -46,8 +46,8 @@ Wording wording_of(Refusal reason) {
         case Refusal::unsupported_media_type:
             return {415, "this content type is not taken; see Accept-Post", ""};
         case Refusal::unauthorized:
-            return {401,
-                    "a postback needs its token: parameter token, or Authorization: Bearer", ""};
+            return {401, "a postback needs its token: parameter token, or Authorization: Bearer",
+                    ""};
     }
     return {503, "try again", "1"};
 }

@@ -7,10 +7,9 @@ namespace {
 
 // The validation's codes and the collector's own; the last one takes every other.
 constexpr std::array<std::string_view, 15> rejection_codes{
-    "malformed_json",   "missing_field",    "wrong_type",      "out_of_range",
-    "too_long",         "invalid_value",    "unknown_field",   "duplicate_field",
-    "future_timestamp", "malformed_query",  "missing_target",  "target_refused",
-    "empty_batch",      "event_too_large",  "other"};
+    "malformed_json", "missing_field",  "wrong_type",      "out_of_range",     "too_long",
+    "invalid_value",  "unknown_field",  "duplicate_field", "future_timestamp", "malformed_query",
+    "missing_target", "target_refused", "empty_batch",     "event_too_large",  "other"};
 
 std::uint64_t whole(const observability::Counter& counter) {
     return static_cast<std::uint64_t>(counter.value());
@@ -77,10 +76,9 @@ Books::Books(observability::MetricRegistry& metrics)
       batch_events_(metrics.counter("adtally_collector_batch_events_total",
                                     "Events that came in batch requests")) {
     for (domain::EventType type : event_types) {
-        accepted_[static_cast<std::size_t>(type)] =
-            &metrics.counter("adtally_collector_events_accepted_total",
-                             "Events acknowledged to clients as durable",
-                             {{"type", std::string(domain::to_string(type))}});
+        accepted_[static_cast<std::size_t>(type)] = &metrics.counter(
+            "adtally_collector_events_accepted_total", "Events acknowledged to clients as durable",
+            {{"type", std::string(domain::to_string(type))}});
     }
     for (std::size_t i = 0; i < rejection_codes.size(); ++i) {
         rejected_[i] = {rejection_codes[i],

@@ -88,8 +88,9 @@ Status check_url(const urls::url_view& url) {
     if (url.has_userinfo())
         return refused("the target holds user information before its host; leave it out");
     if (url.encoded_host().find('%') != std::string_view::npos)
-        return refused("the target's host holds escaped or non-ASCII characters; write an "
-                       "international name in its xn-- form");
+        return refused(
+            "the target's host holds escaped or non-ASCII characters; write an "
+            "international name in its xn-- form");
     if (url.has_port() && (url.port().empty() || url.port_number() == 0))
         return refused("the target's port is none");
     return ok();
@@ -153,14 +154,15 @@ Result<std::string> ClickTargets::approve(const Asked& asked, TimestampMs now) c
 bool ClickTargets::is_listed(const std::string& host, std::uint16_t port,
                              std::uint16_t default_port) const {
     bool bare = port == default_port && std::binary_search(hosts_.begin(), hosts_.end(), host);
-    return bare || std::binary_search(hosts_.begin(), hosts_.end(),
-                                      host + ':' + std::to_string(port));
+    return bare ||
+           std::binary_search(hosts_.begin(), hosts_.end(), host + ':' + std::to_string(port));
 }
 
 Status ClickTargets::check_signature(const Asked& asked, TimestampMs now) const {
     if (!asked.signature)
-        return refused("the target's host is not on the list of redirect hosts and the link is not "
-                       "signed; list the host or sign the link");
+        return refused(
+            "the target's host is not on the list of redirect hosts and the link is not "
+            "signed; list the host or sign the link");
     if (secret_.empty())
         return refused("signed targets are not enabled here; set the click secret");
     std::optional<std::int64_t> exp = asked.exp ? domain::parse_decimal(*asked.exp) : std::nullopt;

@@ -1,8 +1,9 @@
 // Where a click may lead: never an open redirect.
 //
-// Problem. The address to go to stands in the link, and links are written by strangers: a redirector
-// that follows any of them lends its name to phishing. So a target is followed only when its host
-// is one that the operator listed, or when it carries a signature that only the operator could make.
+// Problem. The address to go to stands in the link, and links are written by strangers: a
+// redirector that follows any of them lends its name to phishing. So a target is followed only when
+// its host is one that the operator listed, or when it carries a signature that only the operator
+// could make.
 //
 // Design. What is judged is what is sent: the target is parsed, checked, re-serialised, and the
 // Location is the re-serialised text. Refused before any of that: control characters, backslashes

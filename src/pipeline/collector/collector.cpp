@@ -214,8 +214,7 @@ http::Response Collector::refuse(const http::Request& request, Refusal reason,
     return refusal(request, reason, std::move(detail));
 }
 
-http::Response Collector::reject(const http::Request& request,
-                                 const domain::Rejection& rejection) {
+http::Response Collector::reject(const http::Request& request, const domain::Rejection& rejection) {
     books_.rejected(rejection.code);
     return invalid(request, rejection);
 }

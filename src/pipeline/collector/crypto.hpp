@@ -7,7 +7,7 @@
 
 namespace adtally::collector {
 
-std::string sha256(std::string_view text);                               // 32 bytes
+std::string sha256(std::string_view text);                                // 32 bytes
 std::string hmac_sha256(std::string_view secret, std::string_view text);  // 32 bytes
 // Takes as long for any difference; different lengths are unequal at once.
 bool equal_constant_time(std::string_view a, std::string_view b);

@@ -18,12 +18,18 @@ struct Alias {
 };
 
 constexpr std::array aliases{
-    Alias{"click_id", "attributes.click_id"}, Alias{"clickid", "attributes.click_id"},
-    Alias{"cid", "attributes.click_id"},      Alias{"event", "attributes.event"},
-    Alias{"goal", "attributes.event"},        Alias{"value", "value_micros"},
-    Alias{"payout", "value_micros"},          Alias{"amount", "value_micros"},
-    Alias{"ts", "timestamp"},                 Alias{"txid", "txid"},
-    Alias{"transaction_id", "txid"},          Alias{"order_id", "txid"},
+    Alias{"click_id", "attributes.click_id"},
+    Alias{"clickid", "attributes.click_id"},
+    Alias{"cid", "attributes.click_id"},
+    Alias{"event", "attributes.event"},
+    Alias{"goal", "attributes.event"},
+    Alias{"value", "value_micros"},
+    Alias{"payout", "value_micros"},
+    Alias{"amount", "value_micros"},
+    Alias{"ts", "timestamp"},
+    Alias{"txid", "txid"},
+    Alias{"transaction_id", "txid"},
+    Alias{"order_id", "txid"},
 };
 
 constexpr std::int64_t micros_per_unit = 1'000'000;

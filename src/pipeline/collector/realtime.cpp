@@ -6,8 +6,8 @@
 
 namespace adtally::collector {
 
-Realtime::Realtime(RealtimeStore& store, const Clock& clock,
-                   observability::MetricRegistry& metrics, Milliseconds flush_every)
+Realtime::Realtime(RealtimeStore& store, const Clock& clock, observability::MetricRegistry& metrics,
+                   Milliseconds flush_every)
     : store_(store),
       clock_(clock),
       flush_every_(flush_every),

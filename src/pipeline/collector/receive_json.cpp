@@ -10,7 +10,8 @@ namespace adtally::collector {
 namespace {
 
 constexpr std::size_t id_in_json = 40;        // "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx",
-constexpr std::size_t completed_bytes = 256;  // what completing adds to an event, at most usually
+constexpr std::size_t completed_bytes = 256;  // what completing adds to an event, usually
+constexpr std::size_t encoder_room = 768;     // what append_canonical wants free beside the texts
 
 http::Response with_accept_post(http::Response response, std::string_view types) {
     response.headers.emplace_back("Accept-Post", types);
@@ -61,12 +62,12 @@ std::optional<domain::Rejection> Collector::prepare_json(const http::Request& re
                                                          Submission& into) {
     into.received_at = clock_.wall();
     Lanes::Taken lane = lanes_.take();
-    if (auto rejection = lane->decoder.decode_client(request.body, request.body_padding,
-                                                     options_.unknown_fields, into.received_at,
-                                                     lane->event))
+    if (auto rejection =
+            lane->decoder.decode_client(request.body, request.body_padding, options_.unknown_fields,
+                                        into.received_at, lane->event))
         return rejection;
     RequestDefaults defaults = defaults_of(request, lane->user_agent);
-    into.records.reserve(1, request.body.size() + completed_bytes + defaults.user_agent.size());
+    into.records.reserve(1, request.body.size() + encoder_room + defaults.user_agent.size());
     return encoder_.add(*lane, defaults, into.received_at, into);
 }
 
@@ -93,8 +94,7 @@ void Collector::receive_batch(const http::Request& request, http::Responder resp
     if (batch.too_many) {
         books_.refused(Refusal::too_large);
         responder.send(refuse(request, Refusal::too_large,
-                              "a batch holds at most " +
-                                  std::to_string(options_.max_batch_events) +
+                              "a batch holds at most " + std::to_string(options_.max_batch_events) +
                                   " events; send it in parts; nothing of it was taken"));
         return;
     }
@@ -121,7 +121,9 @@ void Collector::decode_batch(const http::Request& request, BatchSubmission& into
     Lanes::Taken lane = lanes_.take();
     const RequestDefaults defaults = defaults_of(request, lane->user_agent);
     const std::size_t likely = std::min(options_.max_batch_events, request.body.size() / 128 + 1);
-    submission.records.reserve(likely, request.body.size() + likely * completed_bytes);
+    submission.records.reserve(likely, request.body.size() +
+                                           likely * (completed_bytes + defaults.user_agent.size()) +
+                                           encoder_room);
     into.event_ids.reserve(likely * id_in_json);
 
     std::size_t next_index = 0;
@@ -145,9 +147,9 @@ void Collector::decode_batch(const http::Request& request, BatchSubmission& into
         into.event_ids += submission.event_id;
         into.event_ids += '"';
     };
-    auto broken = lane->decoder.decode_batch(request.body, request.body_padding,
-                                             options_.unknown_fields, now,
-                                             options_.max_batch_events + 1, each);
+    auto broken =
+        lane->decoder.decode_batch(request.body, request.body_padding, options_.unknown_fields, now,
+                                   options_.max_batch_events + 1, each);
     if (into.too_many)
         return;
     // What came before the break is valid and is taken; the break has an entry of its own.

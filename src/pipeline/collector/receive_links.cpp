@@ -35,8 +35,7 @@ std::optional<domain::Rejection> Collector::read_parameters(std::string_view que
                                  "a percent sign is not followed by two hex digits; write it %25"};
     if (into.size() + parsed->size() > options_.max_parameters)
         return domain::Rejection{
-            "too_long", "",
-            "more than " + std::to_string(options_.max_parameters) + " parameters"};
+            "too_long", "", "more than " + std::to_string(options_.max_parameters) + " parameters"};
     into.insert(into.end(), std::make_move_iterator(parsed->begin()),
                 std::make_move_iterator(parsed->end()));
     return check_no_duplicates(into);
@@ -48,8 +47,8 @@ std::optional<domain::Rejection> Collector::prepare_parameters(const http::Reque
                                                                Submission& into) {
     into.received_at = clock_.wall();
     Lanes::Taken lane = lanes_.take();
-    if (auto rejection = read_event(parameters, type, options_.unknown_fields, into.received_at,
-                                    lane->event))
+    if (auto rejection =
+            read_event(parameters, type, options_.unknown_fields, into.received_at, lane->event))
         return rejection;
     return encoder_.add(*lane, defaults_of(request, lane->user_agent), into.received_at, into);
 }
@@ -65,8 +64,8 @@ void Collector::receive_pixel(const http::Request& request, http::Responder resp
     Submission submission;
     auto rejection = read_parameters(request.query, parameters);
     if (!rejection)
-        rejection = prepare_parameters(request, parameters, domain::EventType::impression,
-                                       submission);
+        rejection =
+            prepare_parameters(request, parameters, domain::EventType::impression, submission);
     if (rejection) {
         responder.send(reject(request, *rejection));
         admission_.leave(1);
@@ -87,7 +86,8 @@ void Collector::receive_click(const http::Request& request, http::Responder resp
     const std::optional<std::string> signature = take_parameter(parameters, "sig");
     const std::optional<std::string> exp = take_parameter(parameters, "exp");
     if (!to) {
-        responder.send(reject(request, {"missing_target", "to", "required: where the click leads"}));
+        responder.send(
+            reject(request, {"missing_target", "to", "required: where the click leads"}));
         return;
     }
     Result<std::string> target = click_targets_.approve(
@@ -106,8 +106,8 @@ void Collector::receive_click(const http::Request& request, http::Responder resp
         responder.send(reject(request, *rejection));
         return;
     }
-    http::Response answer = redirect(
-        with_click_id(target.value(), options_.click_id_parameter, submission.event_id));
+    http::Response answer =
+        redirect(with_click_id(target.value(), options_.click_id_parameter, submission.event_id));
     switch (admission_.enter(1)) {
         case Admission::Verdict::admitted:
             submit(request, std::move(responder), std::move(submission), std::move(answer),
@@ -155,8 +155,8 @@ void Collector::receive_postback(const http::Request& request, http::Responder r
     if (!rejection)
         rejection = translate_postback(parameters);
     if (!rejection)
-        rejection = prepare_parameters(request, parameters, domain::EventType::conversion,
-                                       submission);
+        rejection =
+            prepare_parameters(request, parameters, domain::EventType::conversion, submission);
     if (rejection) {
         responder.send(reject(request, *rejection));
         if (admitted)

@@ -30,8 +30,8 @@ struct Submission {
 // A batch request: what was valid, and the answer's two lists as JSON, growing.
 struct BatchSubmission {
     Submission submission;
-    std::string event_ids;         // "a","b"
-    std::string rejected;          // {…},{…}
+    std::string event_ids;                          // "a","b"
+    std::string rejected;                           // {…},{…}
     std::vector<std::string_view> rejection_codes;  // of those, for the books
     bool too_many = false;
 };

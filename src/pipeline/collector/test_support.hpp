@@ -19,9 +19,9 @@ inline constexpr std::int64_t test_second = 1'705'327'402;
 using HeaderTexts = std::vector<std::pair<std::string, std::string>>;
 
 // The collector under test, with a clock that stands still and no thread of its own.
-class Bench {
+class TestBed {
 public:
-    explicit Bench(CollectorOptions options = {}, std::size_t max_record_bytes = 1'000'000)
+    explicit TestBed(CollectorOptions options = {}, std::size_t max_record_bytes = 1'000'000)
         : realtime(store, clock, metrics, options.realtime_flush) {
         log.set_max_record_bytes(max_record_bytes);
         collector = std::make_unique<Collector>(std::move(options), log, clock, metrics, realtime);
@@ -81,8 +81,7 @@ public:
         return values;
     }
     double refused(const std::string& reason) {
-        return metrics.counter("adtally_collector_requests_refused_total", "",
-                               {{"reason", reason}})
+        return metrics.counter("adtally_collector_requests_refused_total", "", {{"reason", reason}})
             .value();
     }
     double rejected(const std::string& code) {
@@ -90,8 +89,8 @@ public:
             .value();
     }
     double unacknowledged(const std::string& reason) {
-        return metrics.counter("adtally_collector_clicks_unacknowledged_total", "",
-                               {{"reason", reason}})
+        return metrics
+            .counter("adtally_collector_clicks_unacknowledged_total", "", {{"reason", reason}})
             .value();
     }
 

@@ -77,7 +77,7 @@ private:
     Status synchronise();
     Status synchronise_one(PartitionState& state, std::optional<Offset> stored);
     Status rewind(PartitionState& state, std::optional<Offset> stored);
-    Status restore_window(PartitionState& state, Offset begin);
+    Status restore_window(PartitionState& state, eventlog::Watermarks log);
     void read_catalogue();
     void trouble(std::string reason);
     void well();

@@ -82,23 +82,26 @@ Status Processor::rewind(PartitionState& state, std::optional<Offset> stored) {
                        {"records", readable.value - from.value}});
     state.reset_to(from, readable, !stored.has_value());
     pending_events_ += state.pending_events();
-    if (Status restored = restore_window(state, watermarks.begin); !restored) {
+    if (Status restored = restore_window(state, watermarks); !restored) {
         state.forget();  // nothing is counted on half a window; the next round tries again
         return restored.error();
     }
     return consumer_->seek(state.partition(), readable);
 }
 
-Status Processor::restore_window(PartitionState& state, Offset begin) {
+Status Processor::restore_window(PartitionState& state, eventlog::Watermarks log) {
     Offset to = state.next();
-    TimestampMs now = clock_.wall();
-    // The window is of log time: it reaches back from the record that comes next.
     eventlog::FetchedBatch batch;
-    ADTALLY_TRY(consumer_->read(state.partition(), to, Offset{to.value + 1}, batch));
-    TimestampMs at = batch.records.empty() ? now : batch.records.front().appended_at;
-    ADTALLY_TRY(auto from, consumer_->offset_at(state.partition(),
-                                                TimestampMs{at.value - options_.dedup_window.count()}));
-    from = std::max(from, begin);
+    // The window is of log time: it reaches back from the record that comes next.
+    TimestampMs at = clock_.wall();
+    if (to < log.end) {
+        ADTALLY_TRY(consumer_->read(state.partition(), to, Offset{to.value + 1}, batch));
+        if (!batch.records.empty())
+            at = batch.records.front().appended_at;
+    }
+    TimestampMs since{at.value - options_.dedup_window.count()};
+    ADTALLY_TRY(auto from, consumer_->offset_at(state.partition(), since));
+    from = std::max(from, log.begin);
     std::int64_t restored = 0;
     while (from < to) {
         ADTALLY_TRY(consumer_->read(state.partition(), from, to, batch));

@@ -39,7 +39,7 @@ rocksdb::Options database_options() {
     options.max_write_buffer_number = 3;
     options.target_file_size_base = write_buffer_bytes;
     options.compression = rocksdb::kNoCompression;
-    options.enable_blob_files = false;
+    options.enable_blob_files = true;
     options.min_blob_size = blob_from_bytes;
     options.blob_file_size = write_buffer_bytes;
     options.max_background_jobs = 2;

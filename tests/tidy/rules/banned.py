@@ -117,7 +117,7 @@ RULES = [
         "std::regex, which is slow and recurses on its input", "a hand-written check with a limit"),
     Ban("c-random", r"(?<![\w.>])(?:std\s*::\s*|::)?s?rand\s*\(",
         "rand()", "std::mt19937_64 with a seed that the caller gives"),
-    Ban("volatile", r"\bvolatile\b", "volatile", "std::atomic"),
+    Ban("volatile", r"(?<!asm )\bvolatile\b", "volatile", "std::atomic"),
     # Inside a function std::chrono may be opened: calendar arithmetic is unreadable without it.
     # A test may open what it tests.
     Ban("using-namespace", _OPENED + _CHRONO, "using namespace",
