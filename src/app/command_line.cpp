@@ -43,8 +43,8 @@ void add_launch_options(CLI::App& command, Parsed& into) {
         ->check(CLI::ExistingFile);
     command.add_option("--set", into.launch.overrides,
                        "a setting, key=value; strongest; may be repeated");
-    command.add_option("--data-dir", into.launch.data_directory,
-                       "where events and counts are kept")
+    command
+        .add_option("--data-dir", into.launch.data_directory, "where events and counts are kept")
         ->capture_default_str();
     command.add_option("--port-offset", into.launch.port_offset, "added to every port")
         ->check(CLI::Range(-10'000, 57'000))
@@ -65,15 +65,18 @@ void add_replay_options(CLI::App& command, Parsed& into) {
         ->check(CLI::IsMember({"ndjson", "ipinyou", "openbandit"}))
         ->capture_default_str();
     command.add_option("--url", into.replay.url, "the collector")->capture_default_str();
-    command.add_option("--speed", into.replay_speed,
-                       "times as fast as it happened, or max: as fast as it is acknowledged")
+    command
+        .add_option("--speed", into.replay_speed,
+                    "times as fast as it happened, or max: as fast as it is acknowledged")
         ->capture_default_str();
-    command.add_option("--time-shift", into.replay_shift,
-                       "now: moves all times so that the latest is now")
+    command
+        .add_option("--time-shift", into.replay_shift,
+                    "now: moves all times so that the latest is now")
         ->check(CLI::IsMember({"now"}));
     command.add_option("--batch", into.replay.batch, "events a request")->capture_default_str();
-    command.add_option("--connections", into.replay.connections,
-                       "requests at once; above 1 the order of events is not kept")
+    command
+        .add_option("--connections", into.replay.connections,
+                    "requests at once; above 1 the order of events is not kept")
         ->capture_default_str();
     command.add_flag("--reverse", into.replay.reverse, "each file from its end");
     command.add_flag("--allow-rejected", into.replay.allow_rejected,

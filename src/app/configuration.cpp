@@ -1,8 +1,8 @@
 #include "app/configuration.hpp"
 
 #include <fmt/format.h>
-#include <stdexcept>
 #include <unistd.h>
+#include <stdexcept>
 #include <utility>
 
 #include "app/settings_schema.hpp"

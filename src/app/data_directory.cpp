@@ -1,14 +1,14 @@
 #include "app/data_directory.hpp"
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
 #include <cerrno>
 #include <condition_variable>
 #include <cstring>
-#include <fcntl.h>
 #include <mutex>
 #include <stdexcept>
 #include <string>
-#include <sys/file.h>
-#include <unistd.h>
 #include <utility>
 
 namespace adtally::app {

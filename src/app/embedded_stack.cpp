@@ -54,8 +54,7 @@ std::unique_ptr<eventlog::EventLog> open_log(const config::Settings& settings,
                       {"ad-anomalies", partitions},
                       {"ad-catalog", 1}};
     options.commit_linger = Milliseconds{settings.integer("eventlog.commit-linger-ms")};
-    options.retention =
-        std::chrono::hours(settings.integer("eventlog.retention-hours"));
+    options.retention = std::chrono::hours(settings.integer("eventlog.retention-hours"));
     options.max_bytes_in_flight =
         static_cast<std::size_t>(settings.integer("eventlog.max-bytes-in-flight"));
     options.min_free_disk_bytes =

@@ -17,8 +17,8 @@ namespace adtally::app {
 class EmbeddedStack {
 public:
     // Throws std::runtime_error with one line and the remedy.
-    EmbeddedStack(const config::Settings& settings, const LaunchOptions& launch,
-                  const Clock& clock, CrashPoints& crash_points);
+    EmbeddedStack(const config::Settings& settings, const LaunchOptions& launch, const Clock& clock,
+                  CrashPoints& crash_points);
     ~EmbeddedStack();
 
     eventlog::EventLog& log() { return *log_; }

@@ -22,8 +22,7 @@ std::int64_t millionths_of(double percent) {
 processor::Thresholds thresholds_from(const config::Settings& settings) {
     processor::Thresholds thresholds;
     thresholds.ctr_open_millionths = millionths_of(settings.number("processor.ctr-open-percent"));
-    thresholds.ctr_close_millionths =
-        millionths_of(settings.number("processor.ctr-close-percent"));
+    thresholds.ctr_close_millionths = millionths_of(settings.number("processor.ctr-close-percent"));
     thresholds.ctr_min_impressions = settings.integer("processor.ctr-min-impressions");
     thresholds.session_clicks = settings.integer("processor.session-clicks");
     return thresholds;
@@ -100,9 +99,8 @@ ProcessorService::ProcessorService(const LaunchOptions& launch, Collaborators wi
       server_(server_options(with.configuration.current(), launch),
               http::Router(routes(with.configuration)), metrics_) {
     add_health(with);
-    with.configuration.on_change([this](const config::Settings& settings) {
-        thresholds_.set(thresholds_from(settings));
-    });
+    with.configuration.on_change(
+        [this](const config::Settings& settings) { thresholds_.set(thresholds_from(settings)); });
 }
 
 ProcessorService::~ProcessorService() = default;
@@ -119,8 +117,7 @@ std::vector<http::Route> ProcessorService::routes(Configuration& configuration) 
 
 void ProcessorService::add_health(const Collaborators& with) {
     using Affects = observability::HealthRegistry::Affects;
-    health_.add("processor", Affects::health_and_readiness,
-                [this] { return processor_.health(); });
+    health_.add("processor", Affects::health_and_readiness, [this] { return processor_.health(); });
     health_.add("redis", Affects::health_and_readiness, with.redis_health);
     metrics_.gauge(this, "adtally_processor_pending_events", "Folded and not yet in Redis", {},
                    [this] { return static_cast<double>(processor_.snapshot().pending_events); });

@@ -62,10 +62,9 @@ int run_services(const LaunchOptions& launch, const WhileRunning& while_running)
         return metrics_api::Intake{accepted_before + static_cast<std::int64_t>(books.accepted),
                                    static_cast<std::int64_t>(books.rejected)};
     };
-    ProcessorService processor(launch,
-                               {configuration, stack.log(), stack.redis(),
-                                [&stack] { return stack.redis_health(); }, intake, clock,
-                                crash_points});
+    ProcessorService processor(
+        launch, {configuration, stack.log(), stack.redis(),
+                 [&stack] { return stack.redis_health(); }, intake, clock, crash_points});
     // From the sink to the source; stopped the other way round.
     processor.start();
     collector.start();
@@ -97,18 +96,18 @@ int run_demo(const LaunchOptions& launch) {
     // The terminal belongs to the table.
     quiet.overrides.insert(quiet.overrides.begin(), "log.level=error");
     auto url = [](std::uint16_t port) { return "http://127.0.0.1:" + std::to_string(port); };
-    return run_services(quiet, [&url](const CollectorService& collector,
-                                      const ProcessorService& processor,
-                                      const EmbeddedStack& stack) {
-        demo::DemoOptions options;
-        options.collector_url = url(collector.port());
-        options.processor_url = url(processor.port());
-        options.redis_port = std::to_string(stack.redis().endpoint.port);
-        return std::jthread([options](std::stop_token stop) {
-            demo::run_demo(options, stop);
-            request_stop();
-        });
-    });
+    return run_services(quiet,
+                        [&url](const CollectorService& collector, const ProcessorService& processor,
+                               const EmbeddedStack& stack) {
+                            demo::DemoOptions options;
+                            options.collector_url = url(collector.port());
+                            options.processor_url = url(processor.port());
+                            options.redis_port = std::to_string(stack.redis().endpoint.port);
+                            return std::jthread([options](std::stop_token stop) {
+                                demo::run_demo(options, stop);
+                                request_stop();
+                            });
+                        });
 }
 
 }  // namespace adtally::app

@@ -78,8 +78,8 @@ void add_shared(std::vector<Setting>& all) {
                         "how long a group commit waits for company; longer is cheaper, shorter "
                         "answers sooner",
                         "ms", 4, 0, 1000));
-    all.push_back(whole("eventlog.retention-hours", "how long events are kept", "h", 168, 1,
-                        24 * 365));
+    all.push_back(
+        whole("eventlog.retention-hours", "how long events are kept", "h", 168, 1, 24 * 365));
     all.push_back(whole("eventlog.max-bytes-in-flight",
                         "events waiting for their commit; past it: 503", "bytes", 64 << 20, 1 << 20,
                         1 << 30));
@@ -108,8 +108,8 @@ void add_collector(std::vector<Setting>& all) {
     all.push_back(whole("collector.rate-limit-burst",
                         "requests that may come at once before the rate counts; 0: twice the rate",
                         "requests", 0, 0, 1e9));
-    all.push_back(list("collector.trusted-proxies",
-                       "networks (CIDR) whose X-Forwarded-For is believed"));
+    all.push_back(
+        list("collector.trusted-proxies", "networks (CIDR) whose X-Forwarded-For is believed"));
     all.push_back(whole("collector.header-timeout-ms",
                         "from a request's first byte to the end of its header, else 408", "ms",
                         10'000, 100, 600'000));
@@ -120,8 +120,8 @@ void add_collector(std::vector<Setting>& all) {
                         "ms", 75'000, 100, 3'600'000));
     all.push_back(whole("collector.max-body-bytes", "largest request body; a larger one gets 413",
                         "bytes", 4 << 20, 1024, 64 << 20));
-    all.push_back(whole("collector.max-batch-events", "events in one batch; more get 413",
-                        "events", 5'000, 1, 100'000));
+    all.push_back(whole("collector.max-batch-events", "events in one batch; more get 413", "events",
+                        5'000, 1, 100'000));
     all.push_back(whole("collector.max-events-in-flight",
                         "events read and not yet durable; past it: 503", "events", 200'000, 1,
                         10'000'000));
@@ -137,31 +137,31 @@ void add_collector(std::vector<Setting>& all) {
                               "key of HMAC signatures on click targets; empty: none is accepted")));
     all.push_back(secret(list("collector.postback-tokens",
                               "tokens that postbacks must carry one of; empty: none is asked")));
-    all.push_back(list("collector.cors-origins", "origins that browsers may send from; *: any",
-                       "*"));
+    all.push_back(
+        list("collector.cors-origins", "origins that browsers may send from; *: any", "*"));
 }
 
 void add_processor(std::vector<Setting>& all) {
     add_http(all, "processor", 8086, "0.0.0.0");
     all.push_back(text("processor.reporting-zone",
                        "time zone of hours and days: UTC, +08:00, Europe/Berlin", "UTC"));
-    all.push_back(whole("processor.flush-interval-ms", "how often counts go to Redis", "ms", 20, 1,
-                        10'000));
+    all.push_back(
+        whole("processor.flush-interval-ms", "how often counts go to Redis", "ms", 20, 1, 10'000));
     all.push_back(whole("processor.flush-events", "or after so many events, if that is sooner",
                         "events", 50'000, 1, 1'000'000));
     all.push_back(whole("processor.dedup-window-s",
                         "an event with the same type and id within this time counts once", "s", 600,
                         1, 86'400));
-    all.push_back(live(percent("processor.ctr-open-percent",
-                               "a click-through rate above it over five minutes is an anomaly",
-                               "10")));
+    all.push_back(
+        live(percent("processor.ctr-open-percent",
+                     "a click-through rate above it over five minutes is an anomaly", "10")));
     all.push_back(live(percent("processor.ctr-close-percent", "and below it is over", "8")));
     all.push_back(live(whole("processor.ctr-min-impressions",
                              "impressions in five minutes that a rate needs to mean something",
                              "impressions", 100, 1, 1e9)));
-    all.push_back(live(whole("processor.session-clicks",
-                             "more clicks than this in one session are an anomaly", "clicks", 10, 1,
-                             1e9)));
+    all.push_back(
+        live(whole("processor.session-clicks",
+                   "more clicks than this in one session are an anomaly", "clicks", 10, 1, 1e9)));
     all.push_back(text("alerts.webhook-url", "anomalies are posted here; empty: nowhere"));
     all.push_back(secret(text("alerts.webhook-secret", "key of the webhook's HMAC signature")));
     all.push_back(text("alerts.alertmanager-url", "base URL of an Alertmanager; empty: none"));

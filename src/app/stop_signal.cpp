@@ -1,8 +1,8 @@
 #include "app/stop_signal.hpp"
 
-#include <csignal>
 #include <pthread.h>
 #include <unistd.h>
+#include <csignal>
 
 namespace adtally::app {
 namespace {

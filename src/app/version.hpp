@@ -1,3 +1,4 @@
+// The version that --version, /actuator/info and User-Agent tell.
 #pragma once
 
 namespace adtally::app {

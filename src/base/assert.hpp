@@ -8,7 +8,6 @@ namespace adtally {
 
 }  // namespace adtally
 
-#define ADTALLY_ASSERT(expression)                                                  \
-    (static_cast<bool>(expression)                                                  \
-         ? static_cast<void>(0)                                                     \
-         : ::adtally::assertion_failed(#expression, __FILE__, __LINE__))
+#define ADTALLY_ASSERT(expression)                        \
+    (static_cast<bool>(expression) ? static_cast<void>(0) \
+                                   : ::adtally::assertion_failed(#expression, __FILE__, __LINE__))

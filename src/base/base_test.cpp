@@ -1,5 +1,5 @@
-#include <csignal>
 #include <gtest/gtest.h>
+#include <csignal>
 #include <memory>
 
 #include "base/clock.hpp"
@@ -31,7 +31,9 @@ TEST(Result, CarriesAValueOrTheFirstError) {
 
 TEST(UniqueFunction, HoldsWhatCanOnlyBeMoved) {
     auto number = std::make_unique<int>(41);
-    UniqueFunction<int(int)> add = [number = std::move(number)](int more) { return *number + more; };
+    UniqueFunction<int(int)> add = [number = std::move(number)](int more) {
+        return *number + more;
+    };
     UniqueFunction<int(int)> moved = std::move(add);
     EXPECT_EQ(moved(1), 42);
     EXPECT_FALSE(add);

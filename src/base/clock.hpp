@@ -60,8 +60,8 @@ public:
     bool passed() const { return std::chrono::steady_clock::now() >= at_; }
     // Never negative.
     Milliseconds left() const {
-        auto left = std::chrono::duration_cast<Milliseconds>(at_ -
-                                                             std::chrono::steady_clock::now());
+        auto left =
+            std::chrono::duration_cast<Milliseconds>(at_ - std::chrono::steady_clock::now());
         return left.count() > 0 ? left : Milliseconds{0};
     }
 

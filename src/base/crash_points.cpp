@@ -1,9 +1,9 @@
 #include "base/crash_points.hpp"
 
+#include <unistd.h>
 #include <array>
 #include <csignal>
 #include <string>
-#include <unistd.h>
 
 namespace adtally {
 namespace {

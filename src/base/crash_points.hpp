@@ -23,8 +23,8 @@ enum class CrashPoint : std::uint8_t {
     processor_after_flush,     // Redis applied, in-memory position not advanced
     processor_before_publish,  // applied, metric events and dead letters' hints not yet published
     processor_after_dead_letter,  // dead letter durable, the offset behind it not yet stored
-    alert_before_delivery,     // incident durable in Redis, not delivered
-    alert_after_delivery,      // delivered, the delivery not yet recorded
+    alert_before_delivery,        // incident durable in Redis, not delivered
+    alert_after_delivery,         // delivered, the delivery not yet recorded
 };
 
 Result<CrashPoint> parse_crash_point(std::string_view name);

@@ -22,7 +22,7 @@ public:
     template <class F>
     requires(!std::is_same_v<std::decay_t<F>, UniqueFunction> &&
              std::is_invocable_r_v<R, F&, Args...>)
-    UniqueFunction(F callable)  // NOLINT: implicit, as std::function is
+        UniqueFunction(F callable)  // NOLINT: implicit, as std::function is
         : held_(std::make_unique<Held<F>>(std::move(callable))) {}
 
     explicit operator bool() const { return held_ != nullptr; }

@@ -52,8 +52,7 @@ std::int64_t floor_div(std::int64_t a, std::int64_t b) {
 // Sorts by `key` and merges neighbours with equal keys through `merge(into, from)`.
 template <class T, class Key, class Merge>
 void sort_and_merge(std::vector<T>& list, Key key, Merge merge) {
-    std::sort(list.begin(), list.end(),
-              [&](const T& a, const T& b) { return key(a) < key(b); });
+    std::sort(list.begin(), list.end(), [&](const T& a, const T& b) { return key(a) < key(b); });
     auto last = list.begin();
     for (auto it = list.begin(); it != list.end(); ++it) {
         if (it == list.begin())
@@ -117,8 +116,7 @@ void Aggregator::roll_up(Deltas& into) {
         into.days.push_back({key.ad, domain::day_of(hour), delta});
         if (delta.impressions == 0 && delta.clicks == 0)
             continue;
-        into.windows.push_back(
-            {Entity::ad, key.ad, key.bucket, delta.impressions, delta.clicks});
+        into.windows.push_back({Entity::ad, key.ad, key.bucket, delta.impressions, delta.clicks});
         into.windows.push_back(
             {Entity::campaign, key.campaign, key.bucket, delta.impressions, delta.clicks});
     }

@@ -1,8 +1,8 @@
 #include "pipeline/processor/deduplicator.hpp"
 
+#include <sodium.h>
 #include <algorithm>
 #include <cstring>
-#include <sodium.h>
 #include <stdexcept>
 
 #include "base/assert.hpp"
@@ -97,8 +97,8 @@ void Deduplicator::erase(std::size_t gap) {
 }
 
 void Deduplicator::rebuild(std::uint32_t now) {
-    auto live = static_cast<std::size_t>(
-        std::count_if(slots_.begin(), slots_.end(), [&](const Slot& slot) {
+    auto live =
+        static_cast<std::size_t>(std::count_if(slots_.begin(), slots_.end(), [&](const Slot& slot) {
             return slot.seen != 0 && !expired(slot, now);
         }));
     std::size_t size = smallest_table;

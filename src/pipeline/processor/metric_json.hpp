@@ -11,7 +11,8 @@ namespace adtally::processor {
 std::string json_ratio(std::int64_t millionths);
 
 // Members without braces: "impressions":…,"clicks":…,"conversions":…,"ctr":…|null,"cpc":…|null,
-// "cpm":…|null,"cost":…,"cost_nanos":"…","value_nanos":"…". Nanos are strings: they may exceed 2^53.
+// "cpm":…|null,"cost":…,"cost_nanos":"…","value_nanos":"…". Nanos are strings: they may be above
+// 2^53.
 std::string json_members(const domain::MetricDelta& values);
 
 }  // namespace adtally::processor

@@ -1,7 +1,7 @@
 #include "pipeline/processor/metric_publisher.hpp"
 
-#include <boost/unordered/unordered_flat_map.hpp>
 #include <fmt/format.h>
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <utility>
 
 #include "domain/codec.hpp"

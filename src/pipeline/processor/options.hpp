@@ -17,7 +17,7 @@ struct Options {
     std::string reporting_zone = "UTC";
     Milliseconds flush_interval{20};
     std::size_t flush_events = 50'000;
-    std::size_t flush_keys = 5'000;  // (ad, campaign, 10 s) cells: what a script's length grows with
+    std::size_t flush_keys = 5'000;  // (ad, campaign, 10 s) cells: a script's length
     std::size_t poll_records = 5'000;
     Milliseconds dedup_window{10 * 60 * 1000};  // of log time
     Milliseconds verify_interval{500};          // how often an idle processor re-reads Redis
@@ -28,10 +28,10 @@ struct Options {
 
 // When an anomaly opens and closes. Ratios in millionths, so that Redis compares integers.
 struct Thresholds {
-    std::int64_t ctr_open_millionths = 100'000;    // > 10 %
-    std::int64_t ctr_close_millionths = 80'000;    // < 8 %
+    std::int64_t ctr_open_millionths = 100'000;  // > 10 %
+    std::int64_t ctr_close_millionths = 80'000;  // < 8 %
     std::int64_t ctr_min_impressions = 100;
-    std::int64_t session_clicks = 10;              // > 10 clicks in one session
+    std::int64_t session_clicks = 10;  // > 10 clicks in one session
 };
 
 // The sliding window of the CTR rule: 30 buckets of 10 s of event time.

@@ -1,4 +1,4 @@
-// One partition's stretch of the pipeline: decode, deduplicate, price, fold; then hand over a flush.
+// One partition's stretch of the pipeline: decode, deduplicate, price, fold; hand over a flush.
 //
 // Positions. `flushed` is what the store is known to hold, `next` the record that comes next; what
 // lies between is pending, in memory only. flushed ≤ next always; the books of the pending stretch

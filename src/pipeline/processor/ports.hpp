@@ -52,9 +52,9 @@ struct FlushOutcome {
         refused,   // the store holds something that is not ours: nothing was changed
     };
     Kind kind = Kind::applied;
-    std::optional<Offset> stored;       // conflict: what is stored; nothing: no offset at all
-    std::string reason;                 // refused: which key, and the remedy
-    std::vector<EntityTotals> totals;   // applied: every touched ad and campaign
+    std::optional<Offset> stored;      // conflict: what is stored; nothing: no offset at all
+    std::string reason;                // refused: which key, and the remedy
+    std::vector<EntityTotals> totals;  // applied: every touched ad and campaign
 };
 
 class MetricsStore {

@@ -1,8 +1,8 @@
 #include "pipeline/processor/processor.hpp"
 
-#include <algorithm>
 #include <fmt/format.h>
 #include <pthread.h>
+#include <algorithm>
 #include <stdexcept>
 #include <utility>
 
@@ -299,9 +299,8 @@ observability::ComponentHealth Processor::health() const {
     health.details.emplace_back("dedupEntries", std::to_string(now.dedup_entries));
     auto silent = clock_.steady() - now.moved_at;
     if (silent > stuck_after)
-        now.trouble = fmt::format(
-            "the loop has not moved for {} s",
-            std::chrono::duration_cast<std::chrono::seconds>(silent).count());
+        now.trouble = fmt::format("the loop has not moved for {} s",
+                                  std::chrono::duration_cast<std::chrono::seconds>(silent).count());
     if (!now.trouble.empty()) {
         health.status = observability::HealthStatus::down;
         health.details.emplace_back("error", now.trouble);

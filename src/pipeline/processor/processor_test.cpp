@@ -1,8 +1,8 @@
 // The loop against a log and a store in memory: traces of what happens when either fails.
 #include "pipeline/processor/processor.hpp"
 
-#include <functional>
 #include <gtest/gtest.h>
+#include <functional>
 #include <random>
 #include <string>
 
@@ -149,8 +149,10 @@ TEST_F(ProcessorTest, DeadLettersThatCannotBeWrittenHoldTheOffset) {
     log_.put(1, TimestampMs{start}, "poison");
     put(1, "a");
     run();
-    eventually([&] { return !processor_->snapshot().trouble.empty() &&
-                            processor_->snapshot().trouble != "starting"; });
+    eventually([&] {
+        return !processor_->snapshot().trouble.empty() &&
+               processor_->snapshot().trouble != "starting";
+    });
     EXPECT_EQ(store_.state().books.counted, 0);
     EXPECT_EQ(processor_->health().status, observability::HealthStatus::down);
     log_.refuse_appends(false);
@@ -178,8 +180,7 @@ TEST_F(ProcessorTest, AZombieNeverCountsTwice) {
     options.verify_interval = Milliseconds{3};
     MetricPublisher publisher(log_, "ad-metrics", clock_, {});
     observability::MetricRegistry metrics("zombie");
-    Processor zombie(options, log_, store_, thresholds_, publisher, clock_, metrics,
-                     crash_points_);
+    Processor zombie(options, log_, store_, thresholds_, publisher, clock_, metrics, crash_points_);
     zombie.start();
     for (int i = 0; i < 2'000; ++i)
         put(i % 7 + 1, std::to_string(i % 1'500));

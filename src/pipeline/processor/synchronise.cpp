@@ -5,8 +5,8 @@
 //   the same as flushed        nothing to do, what is pending stays
 //   the same as next           the last flush was applied and its answer lost: take it as applied
 //   anything else, or nothing  start over from there, with the window restored from the log
-#include <algorithm>
 #include <fmt/format.h>
+#include <algorithm>
 
 #include "pipeline/processor/processor.hpp"
 #include "pipeline/processor/telemetry.hpp"

@@ -1,4 +1,4 @@
-// The named happenings of the processor: each one both counts and, where a person should know, logs.
+// The named happenings of the processor: each counts and, where a person should know, logs.
 #pragma once
 
 #include <span>

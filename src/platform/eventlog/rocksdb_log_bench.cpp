@@ -183,48 +183,71 @@ public:
     Consumer* consumer = nullptr;
 };
 
-// Everything from the disk. `range(0)` events, `range(1)` in each append, one append a commit.
+void read_all(benchmark::State& state, EventLog& log, std::int64_t events) {
+    FromBegin listener;
+    const auto consumer = std::move(log.consumer("events", listener).value());
+    listener.consumer = consumer.get();
+    FetchedBatch batch;
+    std::uint64_t bytes = 0;
+    const double before = cpu_seconds();
+    for (std::int64_t read = 0; read < events;) {
+        if (!consumer->poll(batch, 5000, Deadline::after(Milliseconds{1000}))) {
+            state.SkipWithError("a poll failed");
+            return;
+        }
+        for (const FetchedRecord& record : batch.records)
+            bytes += record.value.size();
+        read += static_cast<std::int64_t>(batch.records.size());
+    }
+    benchmark::DoNotOptimize(bytes);
+    report(state, before, events);
+}
+
+// `range(0)` events, `range(1)` in each append and each commit.
+void fill(EventLog& log, benchmark::State& state) {
+    Window window{1};
+    for (std::int64_t i = 0; i < state.range(0); i += state.range(1)) {
+        window.enter();
+        log.producer().append("events", batch_of(state.range(1), i), window.leave());
+    }
+    if (!window.drain())
+        state.SkipWithError("an append failed");
+}
+
+// Everything from the disk, after a restart.
 void catch_up(benchmark::State& state) {
     const Directory directory;
     const SystemClock clock;
     CrashPoints crash_points;
     auto options = options_in(directory);
     options.commit_linger = Milliseconds{0};
-    const std::int64_t events = state.range(0);
-    {
-        const auto log = open_rocksdb_log(options, clock, crash_points);
-        Window window{1};
-        for (std::int64_t i = 0; i < events; i += state.range(1)) {
-            window.enter();
-            log->producer().append("events", batch_of(state.range(1), i), window.leave());
-        }
-        window.drain();
-    }
-    options.tail_cache_bytes = 0;
+    fill(*open_rocksdb_log(options, clock, crash_points), state);
     const auto log = open_rocksdb_log(options, clock, crash_points);
-    for (auto run : state) {
-        FromBegin listener;
-        const auto consumer = std::move(log->consumer("events", listener).value());
-        listener.consumer = consumer.get();
-        FetchedBatch batch;
-        std::uint64_t bytes = 0;
-        const double before = cpu_seconds();
-        for (std::int64_t read = 0; read < events;) {
-            if (!consumer->poll(batch, 5000, Deadline::after(Milliseconds{1000}))) {
-                state.SkipWithError("a poll failed");
-                break;
-            }
-            for (const FetchedRecord& record : batch.records)
-                bytes += record.value.size();
-            read += static_cast<std::int64_t>(batch.records.size());
-        }
-        benchmark::DoNotOptimize(bytes);
-        report(state, before, events);
-    }
+    for (auto run : state)
+        read_all(state, *log, state.range(0));
 }
 BENCHMARK(catch_up)
     ->Args({1'000'000, 10'000})
     ->Args({200'000, 40})
+    ->Iterations(1)
+    ->Unit(benchmark::kMillisecond)
+    ->UseRealTime();
+
+// The newest records from memory, as a reader has them that keeps up.
+void read_tail(benchmark::State& state) {
+    const Directory directory;
+    const SystemClock clock;
+    CrashPoints crash_points;
+    auto options = options_in(directory);
+    options.commit_linger = Milliseconds{0};
+    const auto log = open_rocksdb_log(options, clock, crash_points);
+    fill(*log, state);
+    for (auto run : state)
+        read_all(state, *log, state.range(0));
+}
+BENCHMARK(read_tail)
+    ->Args({80'000, 10'000})
+    ->Args({50'000, 40})
     ->Iterations(1)
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime();

@@ -4,7 +4,8 @@
 // unknown state; descriptors, signal masks and handlers are inherited; a parent that is killed
 // leaves orphans.
 // Design. Everything is prepared before fork(); the child calls only async-signal-safe functions:
-// own process group, PR_SET_PDEATHSIG, descriptors from 3 on but one closed at exec, default signals, exec.
+// own process group, PR_SET_PDEATHSIG, descriptors from 3 on but one closed at exec, default
+// signals, exec.
 // A failed exec is reported over a pipe. The child is watched through a pidfd, so nothing depends
 // on SIGCHLD and a reused process id is never signalled.
 //

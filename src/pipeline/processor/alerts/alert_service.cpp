@@ -1,7 +1,7 @@
 #include "pipeline/processor/alerts/alert_service.hpp"
 
-#include <algorithm>
 #include <pthread.h>
+#include <algorithm>
 #include <utility>
 
 #include "pipeline/processor/redis_sink/flush_script.hpp"

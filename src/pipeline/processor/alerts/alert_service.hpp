@@ -27,7 +27,7 @@ namespace adtally::alerts {
 
 struct AlertOptions {
     redis::ClientOptions redis;
-    std::string instance;               // who holds the leases
+    std::string instance;  // who holds the leases
     Milliseconds poll_interval{200};
     Milliseconds lease{15'000};
     Milliseconds backoff_min{1'000};

@@ -1,8 +1,8 @@
 // Delivery against a real Redis: once an incident, in order, through failures and restarts.
 #include "pipeline/processor/alerts/alert_service.hpp"
 
-#include <functional>
 #include <gtest/gtest.h>
+#include <functional>
 
 #include "platform/redis/test_support.hpp"
 
@@ -41,10 +41,27 @@ private:
 class AlertServiceTest : public testing::Test {
 protected:
     void report(const std::string& id, const std::string& state) {
-        auto reply = client_.command({"XADD", "anomalies", "*", "id", id, "rule", "ctr", "entity",
-                                      "ad", "entity_id", "1", "state", state, "observed", "0.5",
-                                      "threshold", "0.1", "event_time_ms", "1705327402000",
-                                      "detected_at_ms", "1705327402001"});
+        auto reply = client_.command({"XADD",
+                                      "anomalies",
+                                      "*",
+                                      "id",
+                                      id,
+                                      "rule",
+                                      "ctr",
+                                      "entity",
+                                      "ad",
+                                      "entity_id",
+                                      "1",
+                                      "state",
+                                      state,
+                                      "observed",
+                                      "0.5",
+                                      "threshold",
+                                      "0.1",
+                                      "event_time_ms",
+                                      "1705327402000",
+                                      "detected_at_ms",
+                                      "1705327402001"});
         ASSERT_TRUE(reply.has_value());
     }
     std::unique_ptr<AlertService> start(const std::string& instance = "a") {

@@ -120,8 +120,7 @@ std::unique_ptr<AlertSink> make_webhook_sink(WebhookOptions options, const Clock
     return std::make_unique<WebhookSink>(std::move(options), clock);
 }
 
-std::unique_ptr<AlertSink> make_alertmanager_sink(AlertmanagerOptions options,
-                                                  const Clock& clock) {
+std::unique_ptr<AlertSink> make_alertmanager_sink(AlertmanagerOptions options, const Clock& clock) {
     return std::make_unique<AlertmanagerSink>(std::move(options), clock);
 }
 

@@ -54,7 +54,8 @@ public:
             if (refuse_)
                 status = Error{ErrorCode::unavailable, "told to refuse"};
             for (std::size_t i = 0; !refuse_ && i < batch.size(); ++i)
-                partitions[0].push_back({TimestampMs{0}, std::string(batch[i].key),
+                partitions[0].push_back({TimestampMs{0},
+                                         std::string(batch[i].key),
                                          std::string(batch[i].value),
                                          {batch.headers().begin(), batch.headers().end()}});
         }
@@ -162,8 +163,8 @@ private:
                 std::string& copy = copies->emplace_back(stored.value);
                 std::size_t length = copy.size();
                 copy.append(eventlog::value_padding, ' ');
-                batch.records.push_back({Offset{i}, stored.appended_at, "k",
-                                         std::string_view(copy).substr(0, length)});
+                batch.records.push_back(
+                    {Offset{i}, stored.appended_at, "k", std::string_view(copy).substr(0, length)});
             }
             batch.storage = copies;
         }

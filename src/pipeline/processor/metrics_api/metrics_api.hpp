@@ -18,9 +18,8 @@ namespace adtally::metrics_api {
 class MetricsApi {
 public:
     // `intake` is asked on a worker thread.
-    MetricsApi(ApiWorkers& workers, EventStreamHub& hub, eventlog::EventLog& log,
-               std::string topic, domain::ReportingZone zone, const Clock& clock,
-               std::function<Intake()> intake);
+    MetricsApi(ApiWorkers& workers, EventStreamHub& hub, eventlog::EventLog& log, std::string topic,
+               domain::ReportingZone zone, const Clock& clock, std::function<Intake()> intake);
 
     // The object must outlive the server that gets them.
     std::vector<http::Route> routes();
@@ -29,8 +28,7 @@ private:
     using Read = std::function<Result<std::string>(redis::Client&)>;
 
     void answer(const http::Request& request, http::Responder responder, Read read);
-    void entity(const http::Request& request, http::Responder responder,
-                processor::Entity entity);
+    void entity(const http::Request& request, http::Responder responder, processor::Entity entity);
     void hourly(const http::Request& request, http::Responder responder);
     void daily(const http::Request& request, http::Responder responder);
     void top(const http::Request& request, http::Responder responder);

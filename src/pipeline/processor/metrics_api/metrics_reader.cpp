@@ -69,8 +69,8 @@ Result<std::string> entity_json(redis::Client& client, Entity entity, std::int64
     ADTALLY_TRY(auto replies, client.exchange());
     auto counts = parse_counters(replies.at(0));
     if (!counts)
-        return Error{ErrorCode::not_found, fmt::format("no event of {} {} has been counted",
-                                                       keys::name_of(entity), id)};
+        return Error{ErrorCode::not_found,
+                     fmt::format("no event of {} {} has been counted", keys::name_of(entity), id)};
     return fmt::format(R"({{"{}":"{}",{}}})", id_member(entity), id,
                        processor::json_members(*counts));
 }
@@ -78,8 +78,7 @@ Result<std::string> entity_json(redis::Client& client, Entity entity, std::int64
 Result<std::string> hourly_json(redis::Client& client, std::int64_t ad, domain::LocalDay day) {
     constexpr int hours = 24;
     for (int hour = 0; hour < hours; ++hour)
-        append_counters(client,
-                        keys::dated_hour(ad, domain::LocalHour{day.value * hours + hour}));
+        append_counters(client, keys::dated_hour(ad, domain::LocalHour{day.value * hours + hour}));
     ADTALLY_TRY(auto replies, client.exchange());
     std::string json =
         fmt::format(R"({{"ad_id":"{}","date":"{}","hours":[)", ad, domain::format_day(day));
@@ -118,13 +117,12 @@ Result<std::string> top_json(redis::Client& client, std::string_view by, std::in
         if (ids.elements.empty())
             break;
         for (const Reply& id : ids.elements)
-            append_counters(client, keys::entity(Entity::ad,
-                                                 domain::parse_decimal(id.text).value_or(0)));
+            append_counters(client,
+                            keys::entity(Entity::ad, domain::parse_decimal(id.text).value_or(0)));
         ADTALLY_TRY(auto replies, client.exchange());
         for (std::size_t i = 0; i < replies.size() && found < limit; ++i) {
             auto counts = parse_counters(replies[i]);
-            if (!counts ||
-                (by == "ctr" && counts->impressions < least_impressions_for_ctr_rank))
+            if (!counts || (by == "ctr" && counts->impressions < least_impressions_for_ctr_rank))
                 continue;
             json += fmt::format(R"({}{{"ad_id":"{}",{}}})", found == 0 ? "" : ",",
                                 ids.elements[i].text, processor::json_members(*counts));

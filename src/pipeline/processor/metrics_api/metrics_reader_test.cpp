@@ -3,8 +3,8 @@
 
 #include <gtest/gtest.h>
 
-#include "pipeline/processor/metrics_api/pipeline_status.hpp"
 #include "pipeline/processor/aggregator.hpp"
+#include "pipeline/processor/metrics_api/pipeline_status.hpp"
 #include "pipeline/processor/redis_sink/redis_store.hpp"
 #include "pipeline/processor/test_events.hpp"
 #include "platform/redis/test_support.hpp"
@@ -32,9 +32,8 @@ protected:
         processor::Deltas deltas;
         aggregator.roll_up(deltas);
         auto size = static_cast<std::int64_t>(events.size());
-        processor::Flush flush{Partition{0},        Offset{next_},
-                               Offset{next_ + size}, next_ == 0,
-                               {size, 0, 0, 0},      &deltas};
+        processor::Flush flush{Partition{0}, Offset{next_},   Offset{next_ + size},
+                               next_ == 0,   {size, 0, 0, 0}, &deltas};
         next_ += size;
         auto outcomes = store_.apply({&flush, 1}, {});
         ASSERT_TRUE(outcomes.has_value());
@@ -75,8 +74,8 @@ TEST_F(MetricsReader, ADayHas24HoursAndARangeAllItsDays) {
     ASSERT_TRUE(hours.has_value());
     EXPECT_NE(hours.value().find(R"({"hour":12,"impressions":1,)"), std::string::npos);
     EXPECT_NE(hours.value().find(R"({"hour":23,"impressions":0,)"), std::string::npos);
-    auto days = daily_json(client_, 1, *domain::parse_day("2024-01-15"),
-                           *domain::parse_day("2024-01-17"));
+    auto days =
+        daily_json(client_, 1, *domain::parse_day("2024-01-15"), *domain::parse_day("2024-01-17"));
     ASSERT_TRUE(days.has_value());
     EXPECT_NE(days.value().find(R"({"date":"2024-01-16","impressions":1,)"), std::string::npos);
     EXPECT_NE(days.value().find(R"({"date":"2024-01-17","impressions":0,)"), std::string::npos);

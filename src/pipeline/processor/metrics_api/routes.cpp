@@ -1,3 +1,4 @@
+// The metrics API: each handler checks its parameters, asks on a worker thread, renders.
 #include <fmt/format.h>
 #include <optional>
 #include <utility>
@@ -152,8 +153,8 @@ void MetricsApi::daily(const Request& request, Responder responder) {
     std::int64_t days = to.value().value - from.value().value + 1;
     if (days < 1 || days > most_days)
         return responder.send(http::problem(
-            request, bad(fmt::format("from must not be after to, and both within {} days",
-                                     most_days))));
+            request,
+            bad(fmt::format("from must not be after to, and both within {} days", most_days))));
     answer(request, std::move(responder),
            [id = id.value(), from = from.value(), to = to.value()](redis::Client& client) {
                return daily_json(client, id, from, to);

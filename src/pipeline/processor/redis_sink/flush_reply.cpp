@@ -1,7 +1,7 @@
 // What the flush script answers: {1, five values per ad and campaign…}, {0, stored offset or nil},
 // {2, key, what is wrong with it}.
-#include <charconv>
 #include <fmt/format.h>
+#include <charconv>
 
 #include "pipeline/processor/redis_sink/flush_script.hpp"
 
@@ -73,9 +73,10 @@ FlushOutcome parse_flush_reply(const Reply& reply, const processor::Flush& flush
     }
     std::string key = reply.elements.size() > 2 ? reply.elements[1].text : "a key";
     std::string what = reply.elements.size() > 2 ? reply.elements[2].text : "is not ours";
-    return refused(fmt::format("Redis key {} {}; look at it and remove it (metrics can then be "
-                               "rebuilt from the log)",
-                               key, what));
+    return refused(
+        fmt::format("Redis key {} {}; look at it and remove it (metrics can then be "
+                    "rebuilt from the log)",
+                    key, what));
 }
 
 }  // namespace adtally::redis_sink

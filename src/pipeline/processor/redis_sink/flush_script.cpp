@@ -29,9 +29,9 @@ std::string lua_names() {
         "local HOUR_TTL, DATED_TTL, DAILY_TTL, SESSION_TTL = {}, {}, {}, {}\n"
         "local KEPT, WINDOW, BUCKET_MS = {}, {}, {}\n",
         list, keys::ctr, keys::cpc, keys::cpm, keys::day_held, keys::top_ads("impressions"),
-        keys::top_ads("clicks"), keys::top_ads("ctr"), keys::top_ads("cost"),
-        keys::hour_of_day_ttl, keys::dated_hour_ttl, keys::daily_ttl, keys::session_ttl,
-        keys::anomalies_kept, processor::ctr_window_buckets, processor::ctr_bucket_ms);
+        keys::top_ads("clicks"), keys::top_ads("ctr"), keys::top_ads("cost"), keys::hour_of_day_ttl,
+        keys::dated_hour_ttl, keys::daily_ttl, keys::session_ttl, keys::anomalies_kept,
+        processor::ctr_window_buckets, processor::ctr_bucket_ms);
 }
 
 constexpr std::string_view lua_guard = R"lua(
@@ -329,8 +329,8 @@ return closed
 
 std::string flush_script_source() {
     std::string source = lua_names();
-    for (std::string_view piece : {lua_guard, lua_check, lua_arithmetic, lua_totals, lua_buckets,
-                                   lua_anomalies, lua_commit})
+    for (std::string_view piece :
+         {lua_guard, lua_check, lua_arithmetic, lua_totals, lua_buckets, lua_anomalies, lua_commit})
         source += piece;
     return source;
 }

@@ -149,7 +149,8 @@ TEST_F(FlushScript, AMissingOffsetBesideItsBooksIsRefused) {
     (void)run({"DEL", "adtally:offset:ad-events:0"});
     FlushOutcome outcome = flush_at(0, 1, true);
     EXPECT_EQ(outcome.kind, Kind::refused);
-    EXPECT_NE(outcome.reason.find("adtally:offset:ad-events:0"), std::string::npos) << outcome.reason;
+    EXPECT_NE(outcome.reason.find("adtally:offset:ad-events:0"), std::string::npos)
+        << outcome.reason;
 }
 
 TEST_F(FlushScript, AForeignKeyIsRefusedBeforeAnythingIsWritten) {

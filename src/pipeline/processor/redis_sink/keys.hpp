@@ -24,19 +24,19 @@ inline constexpr std::string_view cpm = "cpm";
 inline constexpr std::string_view day_held = "day";
 
 // Prefixes end with a colon; append a member.
-std::string entity(processor::Entity entity, std::int64_t id);            // ad:metrics:1:
-std::string hour_of_day(std::int64_t ad, domain::LocalHour hour);         // hourly:metrics:1:14:
+std::string entity(processor::Entity entity, std::int64_t id);     // ad:metrics:1:
+std::string hour_of_day(std::int64_t ad, domain::LocalHour hour);  // hourly:metrics:1:14:
 std::string dated_hour(std::int64_t ad, domain::LocalHour hour);  // hourly:metrics:1:2024-01-15T14:
 std::string daily(std::int64_t ad, domain::LocalDay day);         // daily:metrics:1:2024-01-15:
 
-std::string session_clicks(std::string_view session);            // session:clicks:s-1
+std::string session_clicks(std::string_view session);               // session:clicks:s-1
 std::string ctr_window(processor::Entity entity, std::int64_t id);  // adtally:ctr-window:ad:1
-std::string offset(std::string_view topic, Partition partition);  // adtally:offset:ad-events:0
-std::string books(std::string_view topic, Partition partition);   // adtally:books:ad-events:0
-std::string log_binding(std::string_view topic);                  // adtally:log:ad-events
-std::string delivered(std::string_view sink);                     // adtally:alerts:log:delivered
-std::string delivery_lease(std::string_view sink);                // adtally:alerts:log:lease
-std::string top_ads(std::string_view by);                         // top:ads:ctr
+std::string offset(std::string_view topic, Partition partition);    // adtally:offset:ad-events:0
+std::string books(std::string_view topic, Partition partition);     // adtally:books:ad-events:0
+std::string log_binding(std::string_view topic);                    // adtally:log:ad-events
+std::string delivered(std::string_view sink);                       // adtally:alerts:log:delivered
+std::string delivery_lease(std::string_view sink);                  // adtally:alerts:log:lease
+std::string top_ads(std::string_view by);                           // top:ads:ctr
 
 inline constexpr std::string_view anomalies = "anomalies";
 inline constexpr std::string_view open_incidents = "adtally:incidents:open";

@@ -1,7 +1,7 @@
 #include "pipeline/processor/redis_sink/redis_store.hpp"
 
-#include <charconv>
 #include <fmt/format.h>
+#include <charconv>
 #include <utility>
 
 #include "pipeline/processor/redis_sink/keys.hpp"
@@ -107,9 +107,9 @@ Status RedisStore::check_eviction() {
     const std::string& policy = reply.elements[1].text;
     if (!policy.starts_with("allkeys"))
         return ok();
-    return Error{ErrorCode::conflict,
-                 fmt::format("Redis may evict counts (maxmemory-policy {}); set it to noeviction",
-                             policy)};
+    return Error{
+        ErrorCode::conflict,
+        fmt::format("Redis may evict counts (maxmemory-policy {}); set it to noeviction", policy)};
 }
 
 }  // namespace adtally::redis_sink
