@@ -41,6 +41,7 @@ struct Options {
     std::string distribution = "zipf";
     bool closed = false;
     std::uint64_t requests = 0;
+    std::int64_t tick_us = 250;
     std::vector<std::string> processes;
     std::string redis;
     std::string json_file;
@@ -91,6 +92,11 @@ void describe(CLI::App& app, Options& options) {
         ->check(CLI::Range(0.0, 3'600.0))
         ->capture_default_str();
     app.add_option("--requests", options.requests, "stop after so many measured requests");
+    app.add_option(
+           "--tick-us", options.tick_us,
+           "open loop: requests that are due go out in groups this far apart; the wait counts")
+        ->check(CLI::Range(0, 100'000))
+        ->capture_default_str();
     app.add_option("--batch", options.batch, "events a request")
         ->check(CLI::Range(1, 5'000))
         ->capture_default_str();
@@ -183,6 +189,7 @@ int measure(const Options& options, const Target& target, Processes& processes,
     engine_options.most_requests = options.requests;
     engine_options.connections = options.connections;
     engine_options.batch = options.batch;
+    engine_options.tick = std::chrono::microseconds{options.tick_us};
     engine_options.measuring_begins = [&processes, &visibility] {
         processes.begin();
         if (visibility) {

@@ -82,7 +82,7 @@ Result<EngineResult> Engine::run() {
         start_due(now);
         Moment wake = next_check_;
         if (!options_.closed && next_ < total_ && !idle_.empty()) {
-            wake = std::min(wake, schedule_.due(next_));
+            wake = std::min(wake, std::max(schedule_.due(next_), next_send_));
         }
         poll(wake);
     }
@@ -115,6 +115,12 @@ bool Engine::finished(Moment now) {
 }
 
 void Engine::start_due(Moment now) {
+    if (!options_.closed) {
+        if (now < next_send_ || next_ >= total_ || schedule_.due(next_) > now) {
+            return;
+        }
+        next_send_ = now + options_.tick;
+    }
     while (!idle_.empty()) {
         if (options_.closed) {
             bool enough = options_.most_requests > 0 && started_ >= options_.most_requests;

@@ -88,7 +88,7 @@ std::optional<Rejection> Decoder::Impl::decode_object(std::string_view json, Mod
             error == simdjson::INCORRECT_TYPE && document.type().get(type) == simdjson::SUCCESS;
         return is_other_value ? not_an_object() : malformed(error);
     }
-    ObjectReader reader{into, mode, json.data() + json.size()};
+    ObjectReader reader{into, mode, json.data() + json.size() + decode_padding};
     if (auto rejection = reader.read(object))
         return rejection;
     if (!at_end(document))
@@ -120,7 +120,7 @@ std::optional<Rejection> Decoder::Impl::decode_array(std::string_view json, Mode
         event.clear();
         std::optional<Rejection> rejection;
         if (kind == Kind::object) {
-            ObjectReader reader{event, mode, json.data() + json.size()};
+            ObjectReader reader{event, mode, json.data() + json.size() + decode_padding};
             ondemand::object object;
             if (auto error = value.get_object().get(object))
                 return malformed(error);

@@ -16,11 +16,11 @@ std::string_view scalar_text(ondemand::value& value) {
 }
 
 // The text whose first byte (behind the quote) is `begin`; `unescape` is for the rare one that is
-// not written as it reads. Stage 1 has seen the closing quote before `end`.
+// not written as it reads. The scan ends at the closing quote at the latest: stage 1 has seen it.
 template <class Unescape>
 Text read_text(const char* begin, const char* end, Unescape unescape) {
     const char* stop = find_special(begin, end);
-    if (stop != end && *stop == '"')
+    if (*stop == '"')
         return {{begin, static_cast<std::size_t>(stop - begin)}, Verdict::ok};
     std::string_view view;
     if (unescape().get(view) != simdjson::SUCCESS)
@@ -62,12 +62,12 @@ std::string_view trimmed(std::string_view text) {
 }
 
 Text ObjectReader::key_of(ondemand::field& member) {
-    return read_text(member.key().raw(), end_, [&] { return member.unescaped_key(); });
+    return read_text(member.key().raw(), readable_end_, [&] { return member.unescaped_key(); });
 }
 
 Text ObjectReader::text_of(ondemand::value& value) {
     const char* begin = value.raw_json_token().data() + 1;
-    return read_text(begin, end_, [&] { return value.get_string(); });
+    return read_text(begin, readable_end_, [&] { return value.get_string(); });
 }
 
 std::optional<Rejection> ObjectReader::read(ondemand::object& object) {

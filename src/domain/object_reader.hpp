@@ -44,8 +44,9 @@ struct Text {
 // Reads one object into an event; used for one object.
 class ObjectReader {
 public:
-    ObjectReader(Event& event, Mode mode, const char* end)
-        : event_(event), mode_(mode), end_(end) {}
+    // `readable_end`: behind the input's padding.
+    ObjectReader(Event& event, Mode mode, const char* readable_end)
+        : event_(event), mode_(mode), readable_end_(readable_end) {}
 
     std::optional<Rejection> read(ondemand::object& object);
 
@@ -72,7 +73,7 @@ private:
 
     Event& event_;
     Mode mode_;
-    const char* end_;
+    const char* readable_end_;
     std::uint32_t seen_ = 0;
     bool broken_ = false;
 };

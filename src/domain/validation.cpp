@@ -12,17 +12,21 @@ namespace adtally::domain {
 namespace {
 
 // Reads exactly `count` digits; -1 when they are not there.
-int take_digits(std::string_view& text, std::size_t count) {
+template <std::size_t count>
+int take_digits(std::string_view& text) {
     if (text.size() < count)
         return -1;
-    int number = 0;
-    for (char byte : text.substr(0, count)) {
-        if (byte < '0' || byte > '9')
-            return -1;
-        number = number * 10 + (byte - '0');
+    unsigned number = 0;
+    bool digits = true;
+    for (std::size_t place = 0; place < count; ++place) {
+        unsigned digit = static_cast<unsigned char>(text[place]) - unsigned{'0'};
+        digits &= digit <= 9;
+        number = number * 10 + digit;
     }
+    if (!digits)
+        return -1;
     text.remove_prefix(count);
-    return number;
+    return static_cast<int>(number);
 }
 
 bool take_byte(std::string_view& text, char wanted) {
@@ -34,13 +38,13 @@ bool take_byte(std::string_view& text, char wanted) {
 
 // "2024-01-15" to days since 1970.
 std::optional<std::int64_t> take_date(std::string_view& text) {
-    int year = take_digits(text, 4);
+    int year = take_digits<4>(text);
     if (year < 0 || !take_byte(text, '-'))
         return std::nullopt;
-    int month = take_digits(text, 2);
+    int month = take_digits<2>(text);
     if (month < 0 || !take_byte(text, '-'))
         return std::nullopt;
-    int day = take_digits(text, 2);
+    int day = take_digits<2>(text);
     std::chrono::year_month_day date{std::chrono::year{year},
                                      std::chrono::month{static_cast<unsigned>(month)},
                                      std::chrono::day{static_cast<unsigned>(day)}};
@@ -51,22 +55,22 @@ std::optional<std::int64_t> take_date(std::string_view& text) {
 
 // "14:03:22.123" to milliseconds since midnight; digits past the third are dropped.
 std::optional<std::int64_t> take_time(std::string_view& text) {
-    int hour = take_digits(text, 2);
+    int hour = take_digits<2>(text);
     if (hour < 0 || hour > 23 || !take_byte(text, ':'))
         return std::nullopt;
-    int minute = take_digits(text, 2);
+    int minute = take_digits<2>(text);
     if (minute < 0 || minute > 59 || !take_byte(text, ':'))
         return std::nullopt;
-    int second = take_digits(text, 2);
+    int second = take_digits<2>(text);
     if (second < 0 || second > 60)
         return std::nullopt;
     second = std::min(second, 59);
     int milliseconds = 0;
     if (take_byte(text, '.')) {
-        int digit = take_digits(text, 1);
+        int digit = take_digits<1>(text);
         if (digit < 0)
             return std::nullopt;
-        for (int weight = 100; digit >= 0; weight /= 10, digit = take_digits(text, 1))
+        for (int weight = 100; digit >= 0; weight /= 10, digit = take_digits<1>(text))
             milliseconds += digit * weight;
     }
     return ((hour * 60 + minute) * 60 + second) * 1000LL + milliseconds;
@@ -79,10 +83,10 @@ std::optional<std::int64_t> take_offset(std::string_view& text) {
     bool ahead = take_byte(text, '+');
     if (!ahead && !take_byte(text, '-'))
         return std::nullopt;
-    int hours = take_digits(text, 2);
+    int hours = take_digits<2>(text);
     if (hours < 0 || hours > 23 || !take_byte(text, ':'))
         return std::nullopt;
-    int minutes = take_digits(text, 2);
+    int minutes = take_digits<2>(text);
     if (minutes < 0 || minutes > 59)
         return std::nullopt;
     std::int64_t offset = (hours * 60 + minutes) * 60'000LL;

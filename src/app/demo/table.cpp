@@ -34,12 +34,18 @@ std::string percent(const std::optional<double>& share) {
     return share ? fmt::format("{:.2f} %", *share * 100) : "-";
 }
 
-std::string money(const std::optional<double>& amount) {
+// With as many decimals as `width` has room for.
+std::string money(const std::optional<double>& amount, std::size_t width) {
     if (!amount) {
         return "-";
     }
-    return *amount < 100'000 ? fmt::format("{:.3f}", *amount)
-                             : compact(static_cast<std::int64_t>(*amount), 9);
+    for (int decimals = 3; decimals >= 0; --decimals) {
+        std::string text = fmt::format("{:.{}f}", *amount, decimals);
+        if (text.size() <= width) {
+            return text;
+        }
+    }
+    return *amount < 9e18 ? compact(static_cast<std::int64_t>(*amount), width) : "many";
 }
 
 // Bytes stand for columns: what is cut here is ASCII but for an anomaly's session.
@@ -51,9 +57,9 @@ std::string fit(std::string line) {
 }
 
 std::string ad_line(std::string_view id, std::string_view name, const AdRow& row) {
-    return fit(fmt::format("{:>6.6} {:<19.19} {:>9} {:>8} {:>8} {:>7.7} {:>7.7} {:>9}", id, name,
+    return fit(fmt::format("{:>6.6} {:<19.19} {:>9} {:>8} {:>8} {:>7} {:>7} {:>9}", id, name,
                            compact(row.impressions, 9), compact(row.clicks, 8), percent(row.ctr),
-                           money(row.cpc), money(row.cpm), money(row.cost)));
+                           money(row.cpc, 7), money(row.cpm, 7), money(row.cost, 9)));
 }
 
 AdRow total_of(const std::vector<AdRow>& ads) {
@@ -120,9 +126,10 @@ std::vector<std::string> render_table(const Snapshot& snapshot, const Heading& h
     lines.push_back(ad_line("", "these ads", total_of(snapshot.ads)));
     lines.emplace_back();
     lines.push_back(
-        fit(fmt::format("books: {} accepted = {} counted + {} duplicates + {} in flight{}",
-                        pipeline.accepted, pipeline.counted, pipeline.duplicates,
-                        pipeline.in_flight, pipeline.balanced ? ", balanced" : "")));
+        fit(fmt::format("books{}: accepted {} counted {} duplicate {} dead {} waiting {}",
+                        pipeline.balanced ? " balanced" : "", compact(pipeline.accepted, 7),
+                        compact(pipeline.counted, 7), compact(pipeline.duplicates, 7),
+                        compact(pipeline.dead_lettered, 7), compact(pipeline.in_flight, 7))));
     lines.emplace_back("anomalies, newest first:");
     for (const AnomalyRow& anomaly : snapshot.anomalies) {
         lines.push_back(anomaly_line(anomaly));
