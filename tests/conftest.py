@@ -9,6 +9,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+pytest.register_assert_rewrite("support")  # so that its assertions say what they saw
+
 from support import Adtally, Collector, EventFactory, Oracle  # noqa: E402
 
 _SEED = int(os.environ.get("ADTALLY_SEED") or random.randrange(1_000_000))

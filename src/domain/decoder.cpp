@@ -109,9 +109,9 @@ std::optional<Rejection> Decoder::Impl::decode_array(std::string_view json, Mode
         return malformed(error);
     std::size_t index = 0;
     for (auto value_or_error : array) {
-        ondemand::value value;
-        if (auto error = std::move(value_or_error).get(value))
+        if (auto error = value_or_error.error())
             return malformed(error);
+        ondemand::value&& value = std::move(value_or_error).value_unsafe();
         Kind kind = kind_of(value.raw_json_token().front());
         if (kind == Kind::none)
             return malformed(simdjson::TAPE_ERROR);

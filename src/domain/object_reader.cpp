@@ -72,9 +72,9 @@ Text ObjectReader::text_of(ondemand::value& value) {
 
 std::optional<Rejection> ObjectReader::read(ondemand::object& object) {
     for (auto member_or_error : object) {
-        ondemand::field member;
-        if (auto error = std::move(member_or_error).get(member))
+        if (auto error = member_or_error.error())
             return broken_by(error);
+        ondemand::field&& member = std::move(member_or_error).value_unsafe();  // no copy
         if (auto rejection = read_member(member))
             return rejection;
     }
@@ -159,9 +159,9 @@ std::optional<Rejection> ObjectReader::read_attributes(ondemand::value& value) {
     if (auto error = value.get_object().get(object))
         return broken_by(error);
     for (auto member_or_error : object) {
-        ondemand::field member;
-        if (auto error = std::move(member_or_error).get(member))
+        if (auto error = member_or_error.error())
             return broken_by(error);
+        ondemand::field&& member = std::move(member_or_error).value_unsafe();  // no copy
         if (auto rejection = read_attribute(member))
             return rejection;
     }

@@ -170,6 +170,16 @@ class Adtally:
         answer = requests.get(f"{url}/actuator/health", timeout=10)
         return answer.status_code, answer.json()
 
+    def not_ready_reasons(self, service):
+        """{component: reason} when the service's readiness is 503, None when it is ready."""
+        url = {"collector": self.collector_url, "processor": self.processor_url}[service]
+        answer = requests.get(f"{url}/actuator/health/readiness", timeout=10)
+        if answer.status_code == 200:
+            return None
+        assert answer.status_code == 503, answer.text
+        return {name: part.get("details", {}).get("error")
+                for name, part in answer.json()["components"].items() if part["status"] != "UP"}
+
     def counts(self, entity, kind="ad"):
         """What Redis has counted: {impressions, clicks, conversions} of an ad or a campaign."""
         members = ("impressions", "clicks", "conversions")

@@ -24,15 +24,15 @@ struct CollectorOptions {
 
     // Click targets: "host" (default port of its scheme) or "host:port", compared exactly. With no
     // hosts and no secret every target is refused.
-    std::vector<std::string> redirect_hosts;
-    std::string click_secret;  // HMAC-SHA256 key of signed targets; empty: none accepted
+    std::vector<std::string> redirect_hosts{};
+    std::string click_secret{};  // HMAC-SHA256 key of signed targets; empty: none accepted
     std::string click_id_parameter = "cid";  // added to the target's query; empty: nothing is added
 
     // Origins that browsers may send from. "*": each origin is echoed, because a literal * is not
     // valid together with credentials, and sendBeacon always sends those.
     std::vector<std::string> cors_origins{"*"};
 
-    std::vector<std::string> postback_tokens;  // empty: postbacks need no token
+    std::vector<std::string> postback_tokens{};  // empty: postbacks need no token
 
     // Decoders and id generators: one for each I/O thread and none waits for another.
     std::size_t lanes = 8;

@@ -72,6 +72,7 @@ private:
     bool write_dead_letters(std::vector<PartitionState*>& due);
     bool flush_due() const;
     void flush_all();
+    void flush_pending();
     void settle(PartitionState& state, const Flush& flush, const FlushOutcome& outcome);
     void applied(PartitionState& state, const Flush& flush, const FlushOutcome& outcome);
     Status synchronise();
@@ -109,7 +110,7 @@ private:
     bool flush_blocked_ = false;  // the store refused, or dead letters could not be written
     std::uint64_t generation_ = 0;
     bool log_bound_ = false;
-    SteadyTime last_flush_{};
+    SteadyTime next_flush_{};
     SteadyTime last_verified_{};
     Milliseconds backoff_{0};
     std::int64_t pending_events_ = 0;

@@ -14,8 +14,8 @@ namespace adtally::http {
 struct ClientRequest {
     std::string method = "GET";
     std::string url;  // http or https
-    std::vector<std::pair<std::string, std::string>> headers;
-    std::string body;
+    std::vector<std::pair<std::string, std::string>> headers{};
+    std::string body{};
     Milliseconds timeout{5'000};
 };
 

@@ -90,8 +90,7 @@ public:
     bool send(std::string_view bytes) {
         Deadline deadline = Deadline::after(patience);
         while (!bytes.empty() && wait(POLLOUT, deadline)) {
-            ssize_t sent =
-                ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+            ssize_t sent = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
             if (sent < 0 && errno != EAGAIN)
                 return false;
             bytes.remove_prefix(sent > 0 ? static_cast<std::size_t>(sent) : 0);
@@ -217,8 +216,8 @@ private:
 
 class TestServer {
 public:
-    Held<Responder> responders;                    // of POST /hold
-    Held<std::shared_ptr<BodyStream>> streams;     // of GET /stream
+    Held<Responder> responders;                 // of POST /hold
+    Held<std::shared_ptr<BodyStream>> streams;  // of GET /stream
     observability::MetricRegistry metrics{"test"};
 
     explicit TestServer(ServerOptions options = {}) {
@@ -252,9 +251,8 @@ private:
         routes.push_back({Method::post, "/echo", "", [](const Request& request, Responder r) {
                               r.send(text(200, std::string(request.body)));
                           }});
-        routes.push_back({Method::post, "/hold", "", [this](const Request&, Responder r) {
-                              responders.put(std::move(r));
-                          }});
+        routes.push_back({Method::post, "/hold", "",
+                          [this](const Request&, Responder r) { responders.put(std::move(r)); }});
         routes.push_back({Method::get, "/stream", "", [this](const Request&, Responder r) {
                               Response head;
                               head.content_type = "text/event-stream";
@@ -262,9 +260,8 @@ private:
                           }});
         routes.push_back({Method::get, "/seen/{name}", "", describe});
         routes.push_back({Method::get, "/drop", "", [](const Request&, Responder) {}});
-        routes.push_back({Method::get, "/throw", "", [](const Request&, Responder) {
-                              throw std::runtime_error("a bug");
-                          }});
+        routes.push_back({Method::get, "/throw", "",
+                          [](const Request&, Responder) { throw std::runtime_error("a bug"); }});
         routes.push_back({Method::get, "/large", "", [](const Request&, Responder r) {
                               r.send(text(200, std::string(8u << 20, 'x')));
                           }});

@@ -20,6 +20,7 @@
 #include <system_error>
 #include <thread>
 
+#include "platform/redis/append_only_tail.hpp"
 #include "platform/redis/child_process.hpp"
 #include "platform/redis/port_check.hpp"
 #include "platform/redis/server_log.hpp"
@@ -200,10 +201,15 @@ Status Supervisor::Impl::launch() {
         return not_installed(options_.executable);
     ADTALLY_TRY(prepare_directory());
     ADTALLY_TRY(wait_for_port());
+    ADTALLY_TRY(auto torn_bytes, cut_torn_tail(options_.directory));
+    if (torn_bytes > 0)
+        event("redis_torn_tail", fmt::format("{} bytes of an unfinished write cut off the "
+                                             "append-only file",
+                                             torn_bytes));
     log_.begin_run();
-    ADTALLY_TRY(auto child, ChildProcess::start(ChildOptions{executable, server_arguments(options_),
-                                                             log_.path(), SIGTERM,
-                                                             options_.lock_descriptor}));
+    ADTALLY_TRY(auto child,
+                ChildProcess::start(ChildOptions{executable, server_arguments(options_),
+                                                 log_.path(), SIGTERM, options_.lock_descriptor}));
     child_.emplace(std::move(child));
     ready_ = false;
     set_down("starting");

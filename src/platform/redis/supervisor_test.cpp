@@ -305,6 +305,7 @@ TEST_F(SupervisorTest, ACutTailOfTheAppendOnlyFileIsForgiven) {
     Client redis = client(supervisor);
     EXPECT_EQ(get(redis, "key:98"), "value");
     EXPECT_TRUE(redis.command({"GET", "key:99"}).value().is_nil());
+    EXPECT_THAT(events_.wait_for("redis_torn_tail"), HasSubstr("bytes of an unfinished write"));
 }
 
 TEST_F(SupervisorTest, AnAppendOnlyFileDamagedInTheMiddleNamesARepairThatWorks) {

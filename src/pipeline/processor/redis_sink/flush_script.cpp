@@ -6,9 +6,11 @@
 // Why two phases: a script is not rolled back when a command fails in the middle. So everything
 // that could fail (a key of a foreign type, a text that is no integer) is looked at before the
 // first write; after it only INCRBY's overflow is left, and that saturates.
-// Why strings: Lua's numbers are doubles. Deltas go to INCRBY as they came; values above 2^53 are
-// read back by GET; quotients are long division, digit by digit, exact to the last place while the
-// denominator stays below 9·10^14.
+// Why two ways to add: Lua's numbers are doubles. Below 16 digits they are exact, and one MSET for
+// all totals is half the cost of an INCRBY each; above, the texts go to INCRBY as they came and the
+// result is read back by GET. Quotients likewise: one division, or long division digit by digit;
+// both are exact to the last place while the denominator stays below 9·10^14.
+// What it costs: calls into Redis and strings made in Lua are the flush; both are kept few.
 #include "pipeline/processor/redis_sink/flush_script.hpp"
 
 #include <fmt/format.h>
@@ -55,24 +57,27 @@ local FIRST = 19
 constexpr std::string_view lua_check = R"lua(
 -- Phase one: look, and touch nothing.
 local foreign
+local function refuse(key, what) foreign = foreign or {key, what} end
 local function must_be(key, kind)
   local found = call('TYPE', key).ok
-  if found ~= 'none' and found ~= kind then foreign = foreign or {key, 'holds a ' .. found} end
+  if found ~= 'none' and found ~= kind then refuse(key, 'holds a ' .. found) end
+end
+-- A reading that answers with an error when the key is of another type.
+local function look(kind, command, key, ...)
+  local value = redis.pcall(command, key, ...)
+  if type(value) == 'table' and value.err then refuse(key, 'does not hold a ' .. kind) end
+  return value
 end
 local function must_be_integer(key, value)
   if value then
-    if not string.match(value, '^-?%d+$') then foreign = foreign or {key, 'is no integer'} end
+    if not string.find(value, '^-?%d+$') then refuse(key, 'is no integer') end
   else
-    must_be(key, 'string')
-    if not foreign and call('EXISTS', key) == 1 then foreign = {key, 'is no integer'} end
+    must_be(key, 'string')  -- MGET tells nothing of a key of another type
   end
 end
-local function read(prefix)
-  return call('MGET', prefix .. MEMBERS[1], prefix .. MEMBERS[2], prefix .. MEMBERS[3],
-              prefix .. MEMBERS[4], prefix .. MEMBERS[5])
-end
-local function check_counters(prefix, at)
-  local values = read(prefix)
+local function read_counters(prefix, at)
+  local values = call('MGET', prefix .. MEMBERS[1], prefix .. MEMBERS[2], prefix .. MEMBERS[3],
+                      prefix .. MEMBERS[4], prefix .. MEMBERS[5])
   for m = 1, 5 do
     if ARGV[at + m - 1] ~= '0' then must_be_integer(prefix .. MEMBERS[m], values[m]) end
   end
@@ -84,32 +89,32 @@ must_be(KEYS[4], 'set')
 for _, key in pairs(TOP) do must_be(key, 'zset') end
 local before, at = {}, FIRST
 for i = 1, N[1] + N[2] do
-  before[i] = check_counters(ARGV[at], at + 2)
+  before[i] = read_counters(ARGV[at], at + 2)
   at = at + 7
 end
 local hour_before, today = {}, {}
 for i = 1, N[3] do
-  hour_before[i] = check_counters(ARGV[at], at + 1)
-  local day_key = ARGV[at + 6] .. DAY
-  must_be(day_key, 'string')
-  if not foreign then
-    today[ARGV[at + 6]] = call('GET', day_key) or ''
-    if today[ARGV[at + 6]] == ARGV[at + 7] then check_counters(ARGV[at + 6], at + 1) end
-  end
+  hour_before[i] = read_counters(ARGV[at], at + 1)
+  local prefix = ARGV[at + 6]
+  today[prefix] = today[prefix] or look('string', 'GET', prefix .. DAY) or ''
+  if today[prefix] == ARGV[at + 7] then read_counters(prefix, at + 1) end
   at = at + 8
 end
 local day_before = {}
 for i = 1, N[4] do
-  day_before[i] = check_counters(ARGV[at], at + 1)
+  day_before[i] = read_counters(ARGV[at], at + 1)
   at = at + 6
 end
+local window_before = {}
 for i = 1, N[5] do
-  must_be(ARGV[at], 'hash')
+  local key = ARGV[at]
+  window_before[key] = window_before[key] or
+      look('hash', 'HMGET', key, 'head', 'impressions', 'clicks', 'incident')
   at = at + 6
 end
 for i = 1, N[6] do
-  must_be(ARGV[at], 'string')
-  if not foreign then must_be_integer(ARGV[at], call('GET', ARGV[at])) end
+  local clicks = look('string', 'GET', ARGV[at])
+  if not foreign then must_be_integer(ARGV[at], clicks) end
   at = at + 4
 end
 if foreign then return {2, foreign[1], foreign[2]} end
@@ -118,7 +123,7 @@ if foreign then return {2, foreign[1], foreign[2]} end
 constexpr std::string_view lua_arithmetic = R"lua(
 -- Phase two: write. Nothing below can fail but an overflow, which saturates.
 local MOST = '9223372036854775807'
-local function text(number) return string.format('%.0f', number) end
+local function text(number) return string.format('%d', number) end
 local function add(key, delta)
   local value = redis.pcall('INCRBY', key, delta)
   if type(value) == 'table' then
@@ -128,8 +133,19 @@ local function add(key, delta)
   if value < 9007199254740992 then return text(value) end
   return call('GET', key)
 end
--- numerator (decimal text) / denominator, rounded half up, as text in millionths: "0.032520".
-local function ratio(numerator, denominator)
+-- Calls a command with as many arguments at once as Lua's stack takes.
+local function call_in_chunks(command, first, list)
+  for from = 1, #list, 4000 do
+    local to = math.min(from + 3999, #list)
+    if first then call(command, first, unpack(list, from, to))
+    else call(command, unpack(list, from, to)) end
+  end
+end
+local function with_point(digits)
+  digits = string.rep('0', 7 - #digits) .. digits
+  return string.sub(digits, 1, -7) .. '.' .. string.sub(digits, -6)
+end
+local function long_division(numerator, denominator)
   local digits, rest = {}, 0
   for digit in string.gmatch(numerator, '%d') do
     rest = rest * 10 + tonumber(digit)
@@ -144,39 +160,66 @@ local function ratio(numerator, denominator)
     if digits[i] == 10 then digits[i] = 0 else carry = 0 end
     i = i - 1
   end
-  local all = string.gsub(carry .. table.concat(digits), '^0+', '')
-  all = string.rep('0', 7 - #all) .. all
-  return string.sub(all, 1, -7) .. '.' .. string.sub(all, -6)
+  return (string.gsub(carry .. table.concat(digits), '^0+', ''))
+end
+-- numerator (decimal text) / denominator, rounded half up, as text in millionths: "0.032520".
+-- Up to 15 digits a double holds every integer on the way, and floor() can be off by one at most.
+local function ratio(numerator, denominator)
+  if #numerator > 15 then return with_point(long_division(numerator, denominator)) end
+  local n = tonumber(numerator)
+  local quotient = math.floor(n / denominator)
+  local rest = n - quotient * denominator
+  if rest < 0 then quotient, rest = quotient - 1, rest + denominator
+  elseif rest >= denominator then quotient, rest = quotient + 1, rest - denominator end
+  if rest * 2 >= denominator then quotient = quotient + 1 end
+  return string.format('%d.%06d', math.floor(quotient / 1000000), quotient % 1000000)
 end
 )lua";
 
 constexpr std::string_view lua_totals = R"lua(
-local reply = {1}
+local reply, sets = {1}, {}
+local function set(key, value)
+  sets[#sets + 1] = key
+  sets[#sets + 1] = value
+end
+-- Totals do not expire: while a double is exact they are added here and set all at once.
+local function sum(key, old, delta)
+  if #old > 15 or #delta > 15 then return add(key, delta) end
+  local value = text(tonumber(old) + tonumber(delta))
+  set(key, value)
+  return value
+end
+local ranks = {impressions = {}, clicks = {}, ctr = {}, cost = {}}
+local function rank(by, score, id)
+  local list = ranks[by]
+  list[#list + 1] = score
+  list[#list + 1] = id
+end
 at = FIRST
 for i = 1, N[1] + N[2] do
   local prefix, id, now = ARGV[at], ARGV[at + 1], before[i]
   for m = 1, 5 do
     local delta = ARGV[at + 1 + m]
-    if delta ~= '0' then now[m] = add(prefix .. MEMBERS[m], delta) end
+    if delta ~= '0' then now[m] = sum(prefix .. MEMBERS[m], now[m] or '0', delta) end
     reply[#reply + 1] = now[m] or '0'
   end
   local impressions, clicks = tonumber(now[1] or '0'), tonumber(now[2] or '0')
   local cost = now[4] or '0'
   if impressions > 0 then
-    call('SET', prefix .. CTR, ratio((now[2] or '0') .. '000000', impressions))
-    call('SET', prefix .. CPM, ratio(cost, impressions))
+    set(prefix .. CTR, ratio((now[2] or '0') .. '000000', impressions))
+    set(prefix .. CPM, ratio(cost, impressions))
   end
-  if clicks > 0 then call('SET', prefix .. CPC, ratio(cost, clicks * 1000)) end
+  if clicks > 0 then set(prefix .. CPC, ratio(cost, clicks * 1000)) end
   if i <= N[1] then
-    if ARGV[at + 2] ~= '0' then call('ZADD', TOP.impressions, impressions, id) end
-    if ARGV[at + 3] ~= '0' then call('ZADD', TOP.clicks, clicks, id) end
-    if ARGV[at + 5] ~= '0' then call('ZADD', TOP.cost, cost, id) end
-    if impressions > 0 then
-      call('ZADD', TOP.ctr, string.format('%.17g', clicks / impressions), id)
-    end
+    if ARGV[at + 2] ~= '0' then rank('impressions', now[1], id) end
+    if ARGV[at + 3] ~= '0' then rank('clicks', now[2], id) end
+    if ARGV[at + 5] ~= '0' then rank('cost', cost, id) end
+    if impressions > 0 then rank('ctr', string.format('%.9g', clicks / impressions), id) end
   end
   at = at + 7
 end
+call_in_chunks('MSET', nil, sets)
+for by, list in pairs(ranks) do call_in_chunks('ZADD', TOP[by], list) end
 )lua";
 
 constexpr std::string_view lua_buckets = R"lua(
@@ -204,8 +247,8 @@ for i = 1, N[3] do
       local delta = ARGV[at + m]
       if delta ~= '0' then
         add(prefix .. MEMBERS[m], delta)
+        call('EXPIRE', prefix .. MEMBERS[m], HOUR_TTL)
       end
-      call('EXPIRE', prefix .. MEMBERS[m], HOUR_TTL)
     end
   end
   at = at + 8
@@ -225,15 +268,14 @@ local function report(id, rule, entity, entity_id, state, observed, threshold, e
   call('XADD', KEYS[3], 'MAXLEN', KEPT, '*', unpack(fields))
 end
 local function judge(key, kind, id, head, impressions, clicks, incident)
-  local event_ms = text(head * BUCKET_MS)
-  local counts = {'impressions', text(impressions), 'clicks', text(clicks)}
   local function tell(name, state, limit)
     local observed = impressions > 0 and ratio(text(clicks) .. '000000', impressions) or '0.000000'
-    report(name, 'ctr', kind, id, state, observed, ratio(text(limit), 1), event_ms, counts)
+    report(name, 'ctr', kind, id, state, observed, ratio(text(limit), 1), text(head * BUCKET_MS),
+           {'impressions', text(impressions), 'clicks', text(clicks)})
   end
   if not incident then
     if impressions >= CTR_LEAST and clicks * 1000000 > CTR_OPEN * impressions then
-      incident = 'ctr:' .. kind .. ':' .. id .. ':' .. event_ms
+      incident = 'ctr:' .. kind .. ':' .. id .. ':' .. text(head * BUCKET_MS)
       call('HSET', key, 'incident', incident)
       call('SADD', KEYS[4], key)
       tell(incident, 'OPEN', CTR_OPEN)
@@ -261,8 +303,8 @@ end
 local w = 1
 while w <= N[5] do
   local key, kind, id = ARGV[at], ARGV[at + 1], ARGV[at + 2]
-  local state = call('HMGET', key, 'head', 'impressions', 'clicks', 'incident')
-  local head, moved = tonumber(state[1] or '-1'), false
+  local state = window_before[key]
+  local head, moved, fields = tonumber(state[1] or '-1'), false, {}
   local impressions, clicks = tonumber(state[2] or '0'), tonumber(state[3] or '0')
   while w <= N[5] and ARGV[at] == key do
     local bucket, i, c = tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4]), tonumber(ARGV[at + 5])
@@ -272,15 +314,23 @@ while w <= N[5] do
       local old = call('HGET', key, field)
       local old_i, old_c = 0, 0
       if old then old_i, old_c = string.match(old, '^(%d+),(%d+)$') end
-      call('HSET', key, field, text(old_i + i) .. ',' .. text(old_c + c))
+      fields[#fields + 1] = field
+      fields[#fields + 1] = text(old_i + i) .. ',' .. text(old_c + c)
       impressions, clicks = impressions + i, clicks + c
     end
     at, w = at + 6, w + 1
   end
-  if moved then impressions, clicks = resum(key, head) end
-  call('HSET', key, 'head', text(head), 'impressions', text(impressions), 'clicks', text(clicks),
-       'seen', NOW)
-  call('EXPIRE', key, 3600)
+  if moved then
+    call('HSET', key, unpack(fields))
+    impressions, clicks = resum(key, head)
+    call('EXPIRE', key, 3600)
+    fields = {}
+  end
+  for _, value in ipairs({'head', text(head), 'impressions', text(impressions), 'clicks',
+                          text(clicks), 'seen', NOW}) do
+    fields[#fields + 1] = value
+  end
+  call('HSET', key, unpack(fields))
   judge(key, kind, id, head, impressions, clicks, state[4])
 end
 for i = 1, N[6] do
