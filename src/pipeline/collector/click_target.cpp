@@ -33,6 +33,13 @@ bool is_control(unsigned char c) {
     return c < 0x20 || c == 0x7f;
 }
 
+// Of names and of addresses in brackets. RFC 3986 allows more (escapes, "*", "!"), DNS does not.
+bool is_host_character(char c) {
+    char small = lower(c);
+    return (small >= 'a' && small <= 'z') || (c >= '0' && c <= '9') ||
+           std::string_view("-._[:]").find(c) != std::string_view::npos;
+}
+
 std::string encode_what_browsers_send(std::string_view text) {
     constexpr std::string_view digits = "0123456789ABCDEF";
     constexpr std::string_view tolerated = " \"<>^`{|}";
@@ -87,10 +94,9 @@ Status check_url(const urls::url_view& url) {
         return refused("the target has no host");
     if (url.has_userinfo())
         return refused("the target holds user information before its host; leave it out");
-    if (url.encoded_host().find('%') != std::string_view::npos)
-        return refused(
-            "the target's host holds escaped or non-ASCII characters; write an "
-            "international name in its xn-- form");
+    if (!std::all_of(url.encoded_host().begin(), url.encoded_host().end(), is_host_character))
+        return refused("the target's host holds characters that no host has; write an "
+                       "international name in its xn-- form");
     if (url.has_port() && (url.port().empty() || url.port_number() == 0))
         return refused("the target's port is none");
     return ok();
@@ -146,8 +152,7 @@ Result<std::string> ClickTargets::approve(const Asked& asked, TimestampMs now) c
     urls::url url(*parsed);
     url.normalize_scheme();
     url.normalize_authority();
-    if (url.encoded_path().empty())
-        url.set_encoded_path("/");
+    url.set_path_absolute(true);
     return std::string(url.buffer());
 }
 

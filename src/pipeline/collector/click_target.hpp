@@ -8,9 +8,10 @@
 // Design. What is judged is what is sent: the target is parsed, checked, re-serialised, and the
 // Location is the re-serialised text. Refused before any of that: control characters, backslashes
 // (which browsers read as slashes), a leading "//", more than 2,048 bytes. Only http and https, no
-// user-info, no percent escape in the host. Characters that RFC 3986 does not allow but browsers
-// send (spaces, quotes, "|", UTF-8) are percent-encoded. A listed host is compared whole, without
-// regard to case; one without a port stands for the default port of its scheme.
+// user-info, in the host only letters, digits, "-", "." and "_". Characters that RFC 3986 does not
+// allow but browsers send (spaces, quotes, "|", UTF-8) are percent-encoded. A listed host is
+// compared whole, without regard to case; one without a port stands for the default port of its
+// scheme.
 //
 // A signature is HMAC-SHA256(secret, to "\n" ad_id "\n" exp), hex or base64url; exp is in epoch
 // seconds and must lie in the future.

@@ -45,12 +45,12 @@ void Realtime::stop() {
 }
 
 void Realtime::run() {
-    std::unique_lock lock(mutex_);
-    while (!stopping_) {
-        wake_.wait_for(lock, flush_every_, [this] { return stopping_; });
-        lock.unlock();
+    for (bool last = false; !last;) {
+        {
+            std::unique_lock lock(mutex_);
+            last = wake_.wait_for(lock, flush_every_, [this] { return stopping_; });
+        }
         flush();
-        lock.lock();
     }
 }
 
@@ -76,7 +76,7 @@ void Realtime::collect(std::int64_t now_second) {
             if (count.load(std::memory_order_relaxed) == 0)
                 continue;
             std::uint64_t taken = count.exchange(0, std::memory_order_relaxed);
-            if (age <= realtime_window_seconds)
+            if (now_second - second <= realtime_window_seconds)
                 taken_.push_back({type, second, taken});
             else
                 dropped_.add(static_cast<double>(taken));
