@@ -92,9 +92,8 @@ void describe(CLI::App& app, Options& options) {
         ->check(CLI::Range(0.0, 3'600.0))
         ->capture_default_str();
     app.add_option("--requests", options.requests, "stop after so many measured requests");
-    app.add_option(
-           "--tick-us", options.tick_us,
-           "open loop: requests that are due go out in groups this far apart; the wait counts")
+    app.add_option("--tick-us", options.tick_us,
+                   "open loop: sends and reads in rounds this far apart, to save CPU")
         ->check(CLI::Range(0, 100'000))
         ->capture_default_str();
     app.add_option("--batch", options.batch, "events a request")
@@ -112,7 +111,7 @@ void describe(CLI::App& app, Options& options) {
     app.add_option("--pid", options.processes, "name=PID: measure that process's CPU; repeatable");
     app.add_option("--redis", options.redis, "host:port: measure the time until visible there");
     app.add_option("--json", options.json_file, "write the result there as well");
-    app.add_option("--seed", options.seed, "of the events; default: different in every run");
+    app.add_option("--seed", options.seed, "of types and ads; ids differ in every run");
 }
 
 struct Process {
@@ -174,7 +173,8 @@ int measure(const Options& options, const Target& target, Processes& processes,
         .batch = options.batch,
         .ads = options.ads,
         .distribution = options.distribution == "zipf" ? Distribution::zipf : Distribution::uniform,
-        .seed = options.seed != 0 ? options.seed : std::random_device{}()}};
+        .seed = options.seed != 0 ? options.seed : std::random_device{}(),
+        .run = std::random_device{}()}};
     std::optional<Visibility> visibility;
     if (redis) {
         visibility.emplace("http://" + target.authority, *redis);

@@ -1,6 +1,7 @@
 #include "load/engine.hpp"
 
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -26,6 +27,11 @@ Moment now_() {
 
 Nanoseconds to_nanoseconds(std::chrono::duration<double> span) {
     return std::chrono::duration_cast<Nanoseconds>(span);
+}
+
+timespec to_timespec(Nanoseconds span) {
+    return {static_cast<time_t>(span.count() / 1'000'000'000),
+            static_cast<long>(span.count() % 1'000'000'000)};
 }
 
 }  // namespace
@@ -82,7 +88,7 @@ Result<EngineResult> Engine::run() {
         start_due(now);
         Moment wake = next_check_;
         if (!options_.closed && next_ < total_ && !idle_.empty()) {
-            wake = std::min(wake, std::max(schedule_.due(next_), next_send_));
+            wake = std::min(wake, schedule_.due(next_));
         }
         poll(wake);
     }
@@ -115,12 +121,6 @@ bool Engine::finished(Moment now) {
 }
 
 void Engine::start_due(Moment now) {
-    if (!options_.closed) {
-        if (now < next_send_ || next_ >= total_ || schedule_.due(next_) > now) {
-            return;
-        }
-        next_send_ = now + options_.tick;
-    }
     while (!idle_.empty()) {
         if (options_.closed) {
             bool enough = options_.most_requests > 0 && started_ >= options_.most_requests;
@@ -321,12 +321,17 @@ void Engine::check_deadlines(Moment now) {
 }
 
 void Engine::poll(Moment until) {
-    auto span = std::max(Nanoseconds{0}, until - now_());
-    timespec wait{static_cast<time_t>(span.count() / 1'000'000'000),
-                  static_cast<long>(span.count() % 1'000'000'000)};
-    std::array<epoll_event, 256> events{};
+    Moment now = now_();
+    if (!options_.closed && now < next_round_) {
+        timespec pause = to_timespec(next_round_ - now);
+        ::ppoll(nullptr, 0, &pause, nullptr);
+        now = now_();
+    }
+    timespec wait = to_timespec(std::max(Nanoseconds{0}, until - now));
+    std::array<epoll_event, 1'024> events;
     int count =
         ::epoll_pwait2(epoll_, events.data(), static_cast<int>(events.size()), &wait, nullptr);
+    next_round_ = now_() + options_.tick;
     for (int i = 0; i < count; ++i) {
         on_event(*static_cast<Connection*>(events[static_cast<std::size_t>(i)].data.ptr),
                  events[static_cast<std::size_t>(i)].events);

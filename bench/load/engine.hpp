@@ -39,8 +39,9 @@ struct EngineOptions {
     std::size_t connections = 64;
     std::size_t batch = 1;  // events a request
     Milliseconds timeout{10'000};
-    // What is due goes out in groups this far apart: waking for every single request would cost
-    // more than sending it. The wait for the group counts as latency.
+    // Open loop: sends and reads come in rounds at least this far apart, since waking for every
+    // single request and answer would cost more CPU than serving them, and the CPU is shared with
+    // what is measured. Latencies are too high by up to two rounds, never too low.
     std::chrono::microseconds tick{250};
     std::function<void()> measuring_begins = [] {};
     std::function<void()> measuring_ends = [] {};
@@ -118,7 +119,7 @@ private:
     std::uint64_t started_ = 0;  // measured, closed loop
     Moment last_answer_{};
     Moment next_check_{};
-    Moment next_send_{};  // no group goes out before
+    Moment next_round_{};
     std::vector<char> buffer_;
 };
 

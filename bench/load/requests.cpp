@@ -54,7 +54,7 @@ private:
     std::vector<double> sums_;
 };
 
-std::string event_text(std::uint64_t run, std::uint64_t ad, double fate) {
+std::string event_text(std::uint32_t run, std::uint64_t ad, double fate) {
     std::string_view type = fate < 0.970 ? "impression" : fate < 0.999 ? "click" : "conversion";
     std::string_view money = type == "impression"   ? R"("cost_micros":2500)"
                              : type == "conversion" ? R"("value_micros":19000000)"
@@ -62,8 +62,8 @@ std::string event_text(std::uint64_t run, std::uint64_t ad, double fate) {
     return fmt::format(R"({}{:08x}-{:0{}}{}{}{}{:0{}}","type":"{}","ad_id":{},"campaign_id":{},)"
                        R"("publisher_id":12,"slot_id":345,{},"page_url":"https://example.org/a",)"
                        R"("user_agent":"Mozilla/5.0 (X11; Linux x86_64) Firefox/121.0"}})",
-                       id_start, run & 0xFFFFFFFFu, 0, counter_digits, before_time, some_time,
-                       before_session, 0, session_digits, type, ad, ad % 50 + 1, money);
+                       id_start, run, 0, counter_digits, before_time, some_time, before_session, 0,
+                       session_digits, type, ad, ad % 50 + 1, money);
 }
 
 }  // namespace
@@ -73,12 +73,11 @@ Requests::Requests(const RequestOptions& options) : batch_(options.batch) {
         "POST {} HTTP/1.1\r\nHost: {}\r\nContent-Type: {}\r\nContent-Length: ", options.path,
         options.host, batch_ == 1 ? "application/json" : "application/x-ndjson");
     std::mt19937_64 random{options.seed};
-    std::uint64_t run = random();
     AdPicker ads{options.ads, options.distribution};
     std::size_t size = std::clamp(options.ads * 8, smallest_pool, largest_pool);
     std::uniform_real_distribution<double> fate{0, 1};
     for (std::size_t i = 0; i < size; ++i) {
-        pool_.push_back(event_text(run, ads.pick(random), fate(random)));
+        pool_.push_back(event_text(options.run, ads.pick(random), fate(random)));
     }
 }
 

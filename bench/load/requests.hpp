@@ -23,7 +23,8 @@ struct RequestOptions {
     std::size_t batch = 1;  // events a request; 1: one JSON object, more: NDJSON
     std::size_t ads = 1'000;
     Distribution distribution = Distribution::zipf;  // exponent 1
-    std::uint64_t seed = 0;
+    std::uint64_t seed = 0;                          // of types and ads
+    std::uint32_t run = 0;  // part of every id; a second run with the same one sends duplicates
 };
 
 class Requests {

@@ -88,7 +88,7 @@ std::optional<Rejection> Decoder::Impl::decode_object(std::string_view json, Mod
             error == simdjson::INCORRECT_TYPE && document.type().get(type) == simdjson::SUCCESS;
         return is_other_value ? not_an_object() : malformed(error);
     }
-    ObjectReader reader{into, mode, json.data() + json.size() + decode_padding};
+    ObjectReader reader{into, mode};
     if (auto rejection = reader.read(object))
         return rejection;
     if (!at_end(document))
@@ -120,7 +120,7 @@ std::optional<Rejection> Decoder::Impl::decode_array(std::string_view json, Mode
         event.clear();
         std::optional<Rejection> rejection;
         if (kind == Kind::object) {
-            ObjectReader reader{event, mode, json.data() + json.size() + decode_padding};
+            ObjectReader reader{event, mode};
             ondemand::object object;
             if (auto error = value.get_object().get(object))
                 return malformed(error);
@@ -130,6 +130,9 @@ std::optional<Rejection> Decoder::Impl::decode_array(std::string_view json, Mode
             if (!rejection)
                 rejection = check_complete(event, reader.has(Field::type), now);
         } else {
+            // Consumed, for the reason that object_reader.hpp gives.
+            if (kind == Kind::text && value.get_raw_json_string().error() != simdjson::SUCCESS)
+                return malformed(simdjson::TAPE_ERROR);
             rejection = not_an_object();
         }
         each(index++, event, rejection);

@@ -75,6 +75,7 @@ TEST(DecoderBatch, ABrokenArrayIsRefusedAsAWhole) {
                                                             "[,]",
                                                             "[" + good + good + "]",
                                                             "[" + good + "]x",
+                                                            "[\"a\":" + good + "]]",
                                                             "[" + good + "]]",
                                                             "[" + good + "][]",
                                                             "[" + good + ",,]",

@@ -270,6 +270,10 @@ TEST(Decoder, RefusesWhatIsNoDocument) {
         EXPECT_EQ(client_outcome(text), "malformed_json") << text;
     for (const char* value : {"[]", "1", "\"x\"", "null", "true", "[{}]", "-1.5"})
         EXPECT_EQ(client_outcome(value), "wrong_type") << value;
+    // A second value that would swallow the rest up to an extra bracket.
+    EXPECT_EQ(client_outcome(event_with(R"(,"ip":"::1":"x","user_id":{"a":1}})")),
+              "malformed_json");
+    EXPECT_EQ(client_outcome(event_with(R"(,"attributes":{"a":"b":"c"}})")), "malformed_json");
     for (const char* behind : {"}", "{}", ",", "x", "1", "\"x\"", "]", " {}", ":"})
         EXPECT_EQ(client_outcome(event_with("") + behind), "malformed_json") << behind;
     EXPECT_EQ(client_outcome(" \t\r\n" + event_with("") + " \t\r\n"), "accepted");
@@ -322,6 +326,7 @@ TEST(Decoder, StoredRecordsAreCompleteAndMayBeNewer) {
     EXPECT_EQ(stored_outcome(record.substr(0, record.size() - 1) + "2}"), "out_of_range schema");
     EXPECT_EQ(stored_outcome(record), "malformed_json");
     EXPECT_EQ(stored_outcome("poison"), "malformed_json");
+    EXPECT_EQ(stored_outcome(record + R"(,"newer":"a":"b"}})"), "malformed_json");
 }
 
 TEST(Decoder, AMessageEndsWithWhatIsAllowed) {

@@ -1,5 +1,7 @@
 #include "domain/object_reader.hpp"
 
+#include <utility>
+
 #include "domain/number_text.hpp"
 #include "domain/text_scan.hpp"
 
@@ -15,17 +17,42 @@ std::string_view scalar_text(ondemand::value& value) {
     return trimmed(value.raw_json_token());
 }
 
-// The text whose first byte (behind the quote) is `begin`; `unescape` is for the rare one that is
-// not written as it reads. The scan ends at the closing quote at the latest: stage 1 has seen it.
-template <class Unescape>
-Text read_text(const char* begin, const char* end, Unescape unescape) {
-    const char* stop = find_special(begin, end);
-    if (*stop == '"')
-        return {{begin, static_cast<std::size_t>(stop - begin)}, Verdict::ok};
+// What is not written as it reads, or is not printable.
+Text checked(simdjson::simdjson_result<std::string_view> unescaped) {
     std::string_view view;
-    if (unescape().get(view) != simdjson::SUCCESS)
+    if (std::move(unescaped).get(view) != simdjson::SUCCESS)
         return {{}, Verdict::malformed_json};
     return {view, is_printable_utf8(view) ? Verdict::ok : Verdict::invalid_value};
+}
+
+std::string_view between(const char* begin, const char* end) {
+    return {begin, static_cast<std::size_t>(end - begin)};
+}
+
+// The scans end at the closing quote at the latest: stage 1 has seen it, and the padding is behind.
+inline Text key_of(ondemand::field& member) {
+    const char* begin = member.key().raw();
+    const char* stop = find_certain_special(begin);
+    if (*stop == '"') [[likely]]
+        return {between(begin, stop), Verdict::ok};
+    return checked(member.unescaped_key());
+}
+
+inline Text text_of(ondemand::value& value) {
+    const char* begin = value.raw_json_token().data() + 1;
+    const char* stop = find_certain_special(begin);
+    if (*stop != '"') [[unlikely]]
+        return checked(value.get_string());
+    if (value.get_raw_json_string().error() != simdjson::SUCCESS)
+        return {{}, Verdict::malformed_json};
+    return {between(begin, stop), Verdict::ok};
+}
+
+// See the top of the header; other scalars may be left.
+std::optional<Rejection> skip_text(Kind kind, ondemand::value& value) {
+    if (kind == Kind::text && value.get_raw_json_string().error() != simdjson::SUCCESS)
+        return malformed(simdjson::STRING_ERROR);
+    return std::nullopt;
 }
 
 }  // namespace
@@ -61,15 +88,6 @@ std::string_view trimmed(std::string_view text) {
     return text;
 }
 
-Text ObjectReader::key_of(ondemand::field& member) {
-    return read_text(member.key().raw(), readable_end_, [&] { return member.unescaped_key(); });
-}
-
-Text ObjectReader::text_of(ondemand::value& value) {
-    const char* begin = value.raw_json_token().data() + 1;
-    return read_text(begin, readable_end_, [&] { return value.get_string(); });
-}
-
 std::optional<Rejection> ObjectReader::read(ondemand::object& object) {
     for (auto member_or_error : object) {
         if (auto error = member_or_error.error())
@@ -100,7 +118,7 @@ std::optional<Rejection> ObjectReader::read_member(ondemand::field& member) {
                 return key.verdict == Verdict::ok ? keep_unknown(key.view, kind, value)
                                                   : reject_unknown(key.view);
             case Mode::stored:
-                return std::nullopt;
+                return skip_text(kind, value);
         }
     }
     if (has(field))

@@ -9,6 +9,8 @@
 // - A text without quote, backslash or control character is viewed where it stands; only others are
 //   unescaped (each once: the parser's buffer has room for that), and then checked again, since an
 //   escape can spell a NUL or half of a surrogate pair.
+// - Every text is consumed where it is read. One that is left for simdjson to skip would be taken
+//   for a member's name when a colon follows (`"a":"b":1`), and brackets behind it would be lost.
 //
 // Two kinds of refusal: of a value (an array goes on behind the element) and of the structure
 // (`broken()`: the parser is lost, nothing behind can be trusted). The rest of a refused element is
@@ -44,9 +46,7 @@ struct Text {
 // Reads one object into an event; used for one object.
 class ObjectReader {
 public:
-    // `readable_end`: behind the input's padding.
-    ObjectReader(Event& event, Mode mode, const char* readable_end)
-        : event_(event), mode_(mode), readable_end_(readable_end) {}
+    ObjectReader(Event& event, Mode mode) : event_(event), mode_(mode) {}
 
     std::optional<Rejection> read(ondemand::object& object);
 
@@ -62,8 +62,6 @@ private:
         broken_ = true;
         return malformed(error);
     }
-    Text key_of(ondemand::field& member);
-    Text text_of(ondemand::value& value);
 
     std::optional<Rejection> read_member(ondemand::field& member);
     Verdict read_scalar(Field field, Kind kind, ondemand::value& value);
@@ -73,7 +71,6 @@ private:
 
     Event& event_;
     Mode mode_;
-    const char* readable_end_;
     std::uint32_t seen_ = 0;
     bool broken_ = false;
 };

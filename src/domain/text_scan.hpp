@@ -68,7 +68,17 @@ inline const char* find_special(const char* begin, const char* end) {
     return begin;
 }
 
-// The same, and copies what stands before it; `to` has room for end - begin bytes.
+// The first special byte; there is one, and sixteen bytes from it on are readable.
+inline const char* find_certain_special(const char* begin) {
+    for (;;) {
+        int plain = plain_bytes_of_16(begin);
+        begin += plain;
+        if (plain < 16)
+            return begin;
+    }
+}
+
+// As find_special, and copies what stands before it; `to` has room for end - begin bytes.
 inline const char* copy_until_special(const char* begin, const char* end, char* to) {
     while (end - begin >= 16) {
         int plain = plain_bytes_of_16(begin);

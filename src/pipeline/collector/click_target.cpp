@@ -95,8 +95,9 @@ Status check_url(const urls::url_view& url) {
     if (url.has_userinfo())
         return refused("the target holds user information before its host; leave it out");
     if (!std::all_of(url.encoded_host().begin(), url.encoded_host().end(), is_host_character))
-        return refused("the target's host holds characters that no host has; write an "
-                       "international name in its xn-- form");
+        return refused(
+            "the target's host holds characters that no host has; write an "
+            "international name in its xn-- form");
     if (url.has_port() && (url.port().empty() || url.port_number() == 0))
         return refused("the target's port is none");
     return ok();

@@ -56,7 +56,8 @@ TEST(PostEvent, IsGivenAnIdThatIsReturned) {
     auto first = bed.post_event(R"({"type":"click","ad_id":7,"campaign_id":3})");
     auto second = bed.post_event(R"({"type":"click","ad_id":7,"campaign_id":3})");
 
-    EXPECT_THAT(first->body(), testing::MatchesRegex(R"(\{"event_id":"018d0d6f-1c8b-7[-0-9a-f]{21}"\})"));
+    EXPECT_THAT(first->body(),
+                testing::MatchesRegex(R"(\{"event_id":"018d0d6f-1c8b-7[-0-9a-f]{21}"\})"));
     EXPECT_NE(first->body(), second->body());
     std::string id = first->body().substr(13, 36);
     EXPECT_THAT(bed.stored()[0], HasSubstr("\"event_id\":\"" + id + "\""));

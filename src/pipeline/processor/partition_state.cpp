@@ -17,7 +17,7 @@ void PartitionState::reset_to(Offset stored, Offset from, bool first) {
     aggregator_.clear();
     deduplicator_.clear();
     dead_letters_.clear();
-    dead_letters_written = false;
+    dead_letters_written_ = 0;
     books_ = Books{};
     books_.expired = from.value - stored.value;
     flushed_ = stored;
@@ -38,7 +38,6 @@ void PartitionState::process(const eventlog::FetchedRecord& record, Tools& tools
         return;
     books_.expired += record.offset.value - next_.value;
     next_ = Offset{record.offset.value + 1};
-    dead_letters_written = false;
 
     auto rejection =
         tools.decoder.decode_stored(record.value, eventlog::value_padding, tools.event);
@@ -78,7 +77,7 @@ void PartitionState::mark_flushed() {
     books_ = Books{};
     aggregator_.clear();
     dead_letters_.clear();
-    dead_letters_written = false;
+    dead_letters_written_ = 0;
 }
 
 }  // namespace adtally::processor

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -68,9 +69,11 @@ public:
     // The pending stretch; rolls up into this state's own Deltas, valid until process().
     Flush flush();
     void mark_flushed();
-    const std::vector<DeadLetter>& dead_letters() const { return dead_letters_; }
-    // Set once the dead letters are durable, so that a repeated flush does not write them again.
-    bool dead_letters_written = false;
+    // Those that are not durable yet; a repeated flush does not write the others again.
+    std::span<const DeadLetter> unwritten_dead_letters() const {
+        return std::span(dead_letters_).subspan(dead_letters_written_);
+    }
+    void mark_dead_letters_written() { dead_letters_written_ = dead_letters_.size(); }
 
 private:
     void reject(const eventlog::FetchedRecord& record, const domain::Rejection& rejection);
@@ -81,6 +84,7 @@ private:
     Deltas deltas_;
     Books books_;
     std::vector<DeadLetter> dead_letters_;
+    std::size_t dead_letters_written_ = 0;
     Offset flushed_;
     Offset next_;
     bool first_ = false;

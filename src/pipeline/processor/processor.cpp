@@ -81,11 +81,12 @@ void Processor::on_revoked(std::span<const Partition> partitions) {
     });
 }
 
+bool Processor::stopping() const {
+    std::lock_guard lock(mutex_);
+    return stopping_;
+}
+
 void Processor::run() {
-    auto stopping = [this] {
-        std::lock_guard lock(mutex_);
-        return stopping_;
-    };
     while (!stopping()) {
         step();
         publish_snapshot();
@@ -127,8 +128,15 @@ void Processor::step() {
     publisher_.tick();
 }
 
+std::int64_t Processor::pending_events() const {
+    std::int64_t events = 0;
+    for (const auto& state : partitions_)
+        events += state->pending_events();
+    return events;
+}
+
 bool Processor::flush_due() const {
-    if (pending_events_ >= static_cast<std::int64_t>(options_.flush_events) ||
+    if (pending_events() >= static_cast<std::int64_t>(options_.flush_events) ||
         clock_.steady() >= next_flush_)
         return true;
     std::size_t keys = 0;
@@ -150,25 +158,24 @@ void Processor::poll_once(SteadyTime until) {
     for (auto& state : partitions_) {
         if (state->partition() != fetched_.partition || !state->positioned())
             continue;
-        std::int64_t before = state->pending_events();
         for (const eventlog::FetchedRecord& record : fetched_.records)
             state->process(record, tools_);
-        pending_events_ += state->pending_events() - before;
     }
     crash_points_.pass(CrashPoint::processor_after_fold);
 }
 
 bool Processor::write_dead_letters(std::vector<PartitionState*>& due) {
     for (PartitionState* state : due) {
-        if (state->dead_letters().empty() || state->dead_letters_written)
+        std::span<const DeadLetter> letters = state->unwritten_dead_letters();
+        if (letters.empty())
             continue;
-        Status status = dead_letters_.write(state->partition(), state->dead_letters());
+        Status status = dead_letters_.write(state->partition(), letters);
         if (!status) {
             trouble("dead letters cannot be written: " + status.error().message);
             return false;
         }
-        state->dead_letters_written = true;
-        telemetry_->dead_lettered(logger_, state->partition(), state->dead_letters());
+        telemetry_->dead_lettered(logger_, state->partition(), letters);
+        state->mark_dead_letters_written();
         crash_points_.pass(CrashPoint::processor_after_dead_letter);
     }
     return true;
@@ -237,7 +244,6 @@ void Processor::settle(PartitionState& state, const Flush& flush, const FlushOut
 void Processor::applied(PartitionState& state, const Flush& flush, const FlushOutcome& outcome) {
     publisher_.touched(outcome.totals);
     crash_points_.pass(CrashPoint::processor_before_publish);
-    pending_events_ -= state.pending_events();
     state.mark_flushed();
     consumer_->commit_hint(state.partition(), flush.end);
     telemetry_->counted(flush.books);
@@ -281,6 +287,7 @@ void Processor::wait_backoff() {
 }
 
 void Processor::publish_snapshot() {
+    std::int64_t pending = pending_events();
     std::size_t entries = 0;
     std::size_t bytes = 0;
     std::int64_t flushed = 0;
@@ -290,7 +297,7 @@ void Processor::publish_snapshot() {
         bytes += state->deduplicator().memory_bytes();
     }
     std::lock_guard lock(mutex_);
-    snapshot_.pending_events = pending_events_;
+    snapshot_.pending_events = pending;
     snapshot_.flushed_offsets = flushed;
     snapshot_.dedup_entries = entries;
     snapshot_.dedup_bytes = bytes;

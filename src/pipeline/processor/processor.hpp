@@ -70,6 +70,8 @@ private:
     void step();
     void poll_once(SteadyTime until);
     bool write_dead_letters(std::vector<PartitionState*>& due);
+    bool stopping() const;
+    std::int64_t pending_events() const;
     bool flush_due() const;
     void flush_all();
     void flush_pending();
@@ -113,7 +115,6 @@ private:
     SteadyTime next_flush_{};
     SteadyTime last_verified_{};
     Milliseconds backoff_{0};
-    std::int64_t pending_events_ = 0;
 
     mutable std::mutex mutex_;  // guards what follows
     std::condition_variable wake_;

@@ -48,7 +48,6 @@ Status Processor::synchronise_one(PartitionState& state, std::optional<Offset> s
         if (untouched)
             return ok();
         if (state.pending() && stored == state.next()) {
-            pending_events_ -= state.pending_events();
             state.mark_flushed();
             return ok();
         }
@@ -74,14 +73,12 @@ Status Processor::rewind(PartitionState& state, std::optional<Offset> stored) {
         std::lock_guard lock(mutex_);
         snapshot_.rewinds += 1;
     }
-    pending_events_ -= state.positioned() ? state.pending_events() : 0;
     Offset readable = std::max(from, watermarks.begin);
     if (readable > from)
         logger_.error("retention removed records before they were counted",
                       {{"partition", static_cast<std::int64_t>(state.partition().value)},
                        {"records", readable.value - from.value}});
     state.reset_to(from, readable, !stored.has_value());
-    pending_events_ += state.pending_events();
     if (Status restored = restore_window(state, watermarks); !restored) {
         state.forget();  // nothing is counted on half a window; the next round tries again
         return restored.error();
@@ -104,6 +101,8 @@ Status Processor::restore_window(PartitionState& state, eventlog::Watermarks log
     from = std::max(from, log.begin);
     std::int64_t restored = 0;
     while (from < to) {
+        if (stopping())
+            return Error{ErrorCode::unavailable, "stopping"};
         ADTALLY_TRY(consumer_->read(state.partition(), from, to, batch));
         if (batch.records.empty())
             return Error{ErrorCode::corrupt,

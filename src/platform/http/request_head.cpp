@@ -1,6 +1,7 @@
 // See request_head.hpp.
 #include "platform/http/request_head.hpp"
 
+#include <algorithm>
 #include <boost/beast/http/basic_parser.hpp>
 #include <limits>
 
@@ -113,7 +114,7 @@ bool names_other_version(std::string_view block) {
     std::string_view line = block.substr(0, block.find('\r'));
     if (line == "PRI * HTTP/2.0")
         return false;  // the HTTP/2 preface: another protocol altogether
-    if (line.size() < 9)
+    if (line.size() < 9 || std::count(line.begin(), line.end(), ' ') != 2)
         return false;
     std::string_view version = line.substr(line.size() - 9);
     return version.starts_with(" HTTP/") && version[7] == '.' && all_digits(version.substr(6, 1)) &&

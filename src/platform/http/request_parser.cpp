@@ -118,6 +118,12 @@ RequestParser::Progress RequestParser::advance() {
 bool RequestParser::find_head_end() {
     const char* text = buffer_.get();
     while (scan_ < end_) {
+        bool line_begins = scan_ == line_ && line_ != begin_;
+        if (line_begins && (text[line_] == ' ' || text[line_] == '\t')) {
+            error_ = {400, "header_folded", "a header field may not be folded"};
+            malformed_ = true;
+            return false;
+        }
         const void* found = std::memchr(text + scan_, '\n', end_ - scan_);
         if (found == nullptr) {
             scan_ = end_;
@@ -143,10 +149,6 @@ bool RequestParser::find_head_end() {
             error_ = {400, "request_line_invalid", "an empty line stands before the request"};
             if (malformed_)
                 return false;
-        } else if (scan_ < end_ && (text[scan_] == ' ' || text[scan_] == '\t')) {
-            error_ = {400, "header_folded", "a header field may not be folded"};
-            malformed_ = true;
-            return false;
         }
     }
     return false;

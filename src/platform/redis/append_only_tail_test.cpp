@@ -78,8 +78,8 @@ TEST_F(AppendOnlyTailTest, OfACommandThatIsCutAnywhereNothingStays) {
 }
 
 TEST_F(AppendOnlyTailTest, WhatIsDamagedIsLeftToRedis) {
-    for (const std::string& damage : {"SET k v\r\n", "*1\r\n$3\r\nGETxx\r\n", "*x\r\n", "*0\r\n",
-                                      "*1\r\n:3\r\n", "*1\r\n$-1\r\n"}) {
+    for (const char* damage : {"SET k v\r\n", "*1\r\n$3\r\nGETxx\r\n", "*x\r\n", "*0\r\n",
+                               "*1\r\n:3\r\n", "*1\r\n$-1\r\n"}) {
         const std::string text = single_ + damage + transaction_ + "*1\r\n$5\r\nMU";
         path file = incremental(text);
         EXPECT_EQ(cut(), 0u) << damage;
@@ -117,7 +117,8 @@ TEST(AppendOnlyTail, AScriptThatWasTornIsNotHalfDoneAfterTwoStarts) {
     };
     auto values = [](RedisServer& server) {
         std::string all;
-        for (const Reply& value : server.client().command({"MGET", "a", "b", "c"}).value().elements)
+        auto reply = server.client().command({"MGET", "a", "b", "c"});
+        for (const Reply& value : reply.value().elements)
             all += value.text + " ";
         return all;
     };
