@@ -2,8 +2,9 @@
 
 #include <CLI/CLI.hpp>
 #include <chrono>
+#include <cmath>
+#include <cstdlib>
 #include <iostream>
-#include <stdexcept>
 #include <string>
 
 #include "app/configuration.hpp"
@@ -12,6 +13,7 @@
 #include "app/run_all.hpp"
 #include "app/settings_schema.hpp"
 #include "app/version.hpp"
+#include "domain/validation.hpp"
 #include "pipeline/collector/click_target.hpp"
 
 namespace adtally::app {
@@ -38,6 +40,24 @@ struct Parsed {
     SignClick sign;
 };
 
+// What is wrong with NAME[:N-th pass]; empty when it is right.
+std::string check_crash_at(const std::string& text) {
+    std::size_t colon = text.find(':');
+    if (auto point = parse_crash_point(text.substr(0, colon)); !point)
+        return point.error().message;
+    if (colon == std::string::npos)
+        return {};
+    auto pass = domain::parse_decimal(text.substr(colon + 1));
+    return pass && *pass > 0 ? "" : "the pass behind the colon must be an integer from 1";
+}
+
+std::string check_speed(const std::string& text) {
+    char* end = nullptr;
+    double speed = std::strtod(text.c_str(), &end);
+    bool number = end != text.c_str() && *end == '\0' && std::isfinite(speed) && speed > 0;
+    return number || text == "max" ? "" : "must be a number above 0, or max";
+}
+
 void add_launch_options(CLI::App& command, Parsed& into) {
     command.add_option("--config", into.launch.config_file, "YAML file with settings")
         ->check(CLI::ExistingFile);
@@ -53,8 +73,10 @@ void add_launch_options(CLI::App& command, Parsed& into) {
                        "use this Redis instead of starting one: redis://host:port/db");
     command.add_option("--log", into.log_format, "json (default) or text")
         ->check(CLI::IsMember({"json", "text"}));
-    command.add_option("--crash-at", into.crash_at,
-                       "for tests: end as by kill -9 at this point, NAME[:N-th pass]");
+    command
+        .add_option("--crash-at", into.crash_at,
+                    "for tests: end as by kill -9 at this point, NAME[:N-th pass]")
+        ->check(check_crash_at);
 }
 
 void add_replay_options(CLI::App& command, Parsed& into) {
@@ -68,6 +90,7 @@ void add_replay_options(CLI::App& command, Parsed& into) {
     command
         .add_option("--speed", into.replay_speed,
                     "times as fast as it happened, or max: as fast as it is acknowledged")
+        ->check(check_speed)
         ->capture_default_str();
     command
         .add_option("--time-shift", into.replay_shift,
@@ -93,11 +116,10 @@ LaunchOptions launch_of(const Parsed& parsed) {
         return launch;
     std::size_t colon = parsed.crash_at.find(':');
     auto point = parse_crash_point(parsed.crash_at.substr(0, colon));
-    if (!point)
-        throw std::runtime_error("--crash-at: " + point.error().message);
-    launch.crash_at = point.value();
+    launch.crash_at = point ? point.value() : CrashPoint::none;
     if (colon != std::string::npos)
-        launch.crash_countdown = std::stoll(parsed.crash_at.substr(colon + 1));
+        launch.crash_countdown =
+            domain::parse_decimal(parsed.crash_at.substr(colon + 1)).value_or(1);
     return launch;
 }
 
@@ -105,12 +127,8 @@ int run_replay_command(Parsed& parsed) {
     auto format = replay::parse_format(parsed.replay_format);
     parsed.replay.format = format.value_or(replay::Format::ndjson);
     parsed.replay.time_shift_now = parsed.replay_shift == "now";
-    if (parsed.replay_speed != "max") {
-        char* end = nullptr;
-        parsed.replay.speed = std::strtod(parsed.replay_speed.c_str(), &end);
-        if (*end != '\0' || !(parsed.replay.speed > 0))
-            throw std::runtime_error("--speed must be a number above 0, or max");
-    }
+    if (parsed.replay_speed != "max")
+        parsed.replay.speed = std::strtod(parsed.replay_speed.c_str(), nullptr);
     return replay::run_replay(parsed.replay);
 }
 

@@ -221,8 +221,9 @@ TEST(Decoder, AttributesAreFlatAndBounded) {
 
 TEST(Decoder, TextsAreUnescapedAndStayPrintable) {
     Decoding decoding;
-    ASSERT_FALSE(decoding.client(event_with(
-        R"(,"session_id":"a\"b\\c\/\u00e9\ud83d\ude00","user_id":"é","attributes":{"\u006b":"\"v\""})")));
+    ASSERT_FALSE(
+        decoding.client(event_with(R"(,"session_id":"a\"b\\c\/\u00e9\ud83d\ude00","user_id":"é",)"
+                                   R"("attributes":{"\u006b":"\"v\""})")));
     EXPECT_EQ(decoding.event.session_id, "a\"b\\c/é😀");
     EXPECT_EQ(decoding.event.user_id, "é");
     EXPECT_THAT(decoding.event.attributes, ElementsAre(Pair("k", "\"v\"")));

@@ -52,9 +52,10 @@ TEST(Encoder, LeavesOutWhatIsAbsentAndKeepsACostOfZero) {
 
 TEST(Encoder, WhatItWritesIsReadBackTheSame) {
     Decoding decoding;
-    ASSERT_FALSE(decoding.client(event_with(
-        R"(,"event_id":"a","timestamp":1705327402123,"cost_micros":0,"value_micros":7,"currency":"JPY",)"
-        R"("user_agent":"é \"quoted\" \\ 😀","attributes":{"z":"\\","a":"","é":"\""})")));
+    ASSERT_FALSE(decoding.client(
+        event_with(R"(,"event_id":"a","timestamp":1705327402123,"cost_micros":0,"value_micros":7,)"
+                   R"("currency":"JPY",)"
+                   R"("user_agent":"é \"quoted\" \\ 😀","attributes":{"z":"\\","a":"","é":"\""})")));
     decoding.event.received_at = now;
     const std::string first = canonical(decoding.event);
     Decoding again;

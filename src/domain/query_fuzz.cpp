@@ -36,7 +36,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     std::string record;
     append_canonical(event, record);
-    Decoder decoder;
+    static Decoder decoder;
     Event again;
     ADTALLY_ASSERT(!decoder.decode_stored(record, 0, again));
     std::string second;

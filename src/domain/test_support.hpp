@@ -14,10 +14,11 @@ inline constexpr TimestampMs now{1'705'327'410'000};
 
 // DESIGN's example, as a client sends it.
 inline constexpr std::string_view example =
-    R"({"event_id":"0190b6f3-7c1e-7a5b-9c0d-2f4e8a1b3c5d","type":"impression","ad_id":1,"campaign_id":1,
- "publisher_id":12,"slot_id":345,"session_id":"s-8f14e45f","user_id":"u-77",
+    R"({"event_id":"0190b6f3-7c1e-7a5b-9c0d-2f4e8a1b3c5d","type":"impression","ad_id":1,
+ "campaign_id":1,"publisher_id":12,"slot_id":345,"session_id":"s-8f14e45f","user_id":"u-77",
  "timestamp":"2024-01-15T14:03:22.123Z","cost_micros":2500,"value_micros":0,"currency":"USD",
- "page_url":"https://example.org/a","user_agent":"Mozilla/5.0","ip":"203.0.113.7","attributes":{"k":"v"}})";
+ "page_url":"https://example.org/a","user_agent":"Mozilla/5.0","ip":"203.0.113.7",
+ "attributes":{"k":"v"}})";
 
 // The least that is an event, with `more` members behind.
 inline std::string event_with(std::string_view more) {

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <limits>
 
+#include "domain/digit_pair.hpp"
 #include "domain/time_zone_file.hpp"
 
 namespace adtally::domain {
@@ -23,20 +24,15 @@ constexpr std::int64_t to_ms_saturating(std::int64_t seconds) {
     return seconds >= most / 1000 ? most : seconds * 1000;
 }
 
-int two_digits(std::string_view text) {
-    bool digits = text[0] >= '0' && text[0] <= '9' && text[1] >= '0' && text[1] <= '9';
-    return digits ? (text[0] - '0') * 10 + (text[1] - '0') : -1;
-}
-
 // "+08:00" in milliseconds; at most 18 hours.
 std::optional<std::int64_t> parse_fixed_offset(std::string_view text) {
     if (text.size() != 6 || (text[0] != '+' && text[0] != '-') || text[3] != ':')
         return std::nullopt;
-    int hours = two_digits(text.substr(1, 2));
-    int minutes = two_digits(text.substr(4, 2));
-    if (hours < 0 || hours > 18 || minutes < 0 || minutes > 59)
+    unsigned hours = digit_pair(text, 1);
+    unsigned minutes = digit_pair(text, 4);
+    if (hours > 18 || minutes > 59)
         return std::nullopt;
-    std::int64_t offset = (hours * 60 + minutes) * 60'000LL;
+    std::int64_t offset = (hours * 60 + minutes) * 60'000;
     return text[0] == '-' ? -offset : offset;
 }
 
@@ -113,15 +109,13 @@ std::string format_hour(LocalHour hour) {
 std::optional<LocalDay> parse_day(std::string_view text) {
     if (text.size() != 10 || text[4] != '-' || text[7] != '-')
         return std::nullopt;
-    int century = two_digits(text.substr(0, 2));
-    int year = two_digits(text.substr(2, 2));
-    int month = two_digits(text.substr(5, 2));
-    int day = two_digits(text.substr(8, 2));
-    if (std::min({century, year, month, day}) < 0)
+    unsigned century = digit_pair(text, 0);
+    unsigned year = digit_pair(text, 2);
+    if (century > 99 || year > 99)
         return std::nullopt;
-    std::chrono::year_month_day date{std::chrono::year{century * 100 + year},
-                                     std::chrono::month{static_cast<unsigned>(month)},
-                                     std::chrono::day{static_cast<unsigned>(day)}};
+    std::chrono::year_month_day date{std::chrono::year{static_cast<int>(century * 100 + year)},
+                                     std::chrono::month{digit_pair(text, 5)},
+                                     std::chrono::day{digit_pair(text, 8)}};
     if (!date.ok())
         return std::nullopt;
     return LocalDay{std::chrono::sys_days{date}.time_since_epoch().count()};

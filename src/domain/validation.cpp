@@ -1,9 +1,11 @@
 #include "domain/validation.hpp"
 
 #include <simdjson.h>
+#include <algorithm>
 #include <chrono>
 
 #include "domain/codec.hpp"
+#include "domain/digit_pair.hpp"
 #include "domain/event_fields.hpp"
 #include "domain/number_text.hpp"
 #include "domain/text_scan.hpp"
@@ -11,86 +13,59 @@
 namespace adtally::domain {
 namespace {
 
-// Reads exactly `count` digits; -1 when they are not there.
-template <std::size_t count>
-int take_digits(std::string_view& text) {
-    if (text.size() < count)
-        return -1;
-    unsigned number = 0;
-    bool digits = true;
-    for (std::size_t place = 0; place < count; ++place) {
-        unsigned digit = static_cast<unsigned char>(text[place]) - unsigned{'0'};
-        digits &= digit <= 9;
-        number = number * 10 + digit;
+constexpr std::size_t seconds_end = 19;  // of "2024-01-15T14:03:22"
+
+// "2024-01-15T14:03:22" to milliseconds since 1970, as if it were UTC.
+std::optional<std::int64_t> parse_to_seconds(std::string_view text) {
+    bool punctuated = text.size() >= seconds_end && text[4] == '-' && text[7] == '-' &&
+                      (text[10] == 'T' || text[10] == 't') && text[13] == ':' && text[16] == ':';
+    if (!punctuated)
+        return std::nullopt;
+    unsigned century = digit_pair(text, 0);
+    unsigned year = digit_pair(text, 2);
+    unsigned hour = digit_pair(text, 11);
+    unsigned minute = digit_pair(text, 14);
+    unsigned second = digit_pair(text, 17);
+    if (century > 99 || year > 99 || hour > 23 || minute > 59 || second > 60)
+        return std::nullopt;
+    std::chrono::year_month_day date{std::chrono::year{static_cast<int>(century * 100 + year)},
+                                     std::chrono::month{digit_pair(text, 5)},
+                                     std::chrono::day{digit_pair(text, 8)}};
+    if (!date.ok())
+        return std::nullopt;
+    std::int64_t days = std::chrono::sys_days{date}.time_since_epoch().count();
+    return ((days * 24 + hour) * 60 + minute) * 60'000 + std::min(second, 59u) * 1000;
+}
+
+// Takes ".123" if it is there, to milliseconds; digits past the third are dropped.
+std::optional<std::int64_t> take_fraction(std::string_view& text) {
+    if (text.empty() || text.front() != '.')
+        return 0;
+    std::size_t place = 1;
+    std::int64_t milliseconds = 0;
+    std::int64_t weight = 100;
+    for (; place < text.size() && text[place] >= '0' && text[place] <= '9'; ++place) {
+        milliseconds += (text[place] - '0') * weight;
+        weight /= 10;
     }
-    if (!digits)
-        return -1;
-    text.remove_prefix(count);
-    return static_cast<int>(number);
-}
-
-bool take_byte(std::string_view& text, char wanted) {
-    if (text.empty() || text.front() != wanted)
-        return false;
-    text.remove_prefix(1);
-    return true;
-}
-
-// "2024-01-15" to days since 1970.
-std::optional<std::int64_t> take_date(std::string_view& text) {
-    int year = take_digits<4>(text);
-    if (year < 0 || !take_byte(text, '-'))
+    text.remove_prefix(place);
+    if (place == 1)
         return std::nullopt;
-    int month = take_digits<2>(text);
-    if (month < 0 || !take_byte(text, '-'))
-        return std::nullopt;
-    int day = take_digits<2>(text);
-    std::chrono::year_month_day date{std::chrono::year{year},
-                                     std::chrono::month{static_cast<unsigned>(month)},
-                                     std::chrono::day{static_cast<unsigned>(day)}};
-    if (day < 0 || !date.ok())
-        return std::nullopt;
-    return std::chrono::sys_days{date}.time_since_epoch().count();
-}
-
-// "14:03:22.123" to milliseconds since midnight; digits past the third are dropped.
-std::optional<std::int64_t> take_time(std::string_view& text) {
-    int hour = take_digits<2>(text);
-    if (hour < 0 || hour > 23 || !take_byte(text, ':'))
-        return std::nullopt;
-    int minute = take_digits<2>(text);
-    if (minute < 0 || minute > 59 || !take_byte(text, ':'))
-        return std::nullopt;
-    int second = take_digits<2>(text);
-    if (second < 0 || second > 60)
-        return std::nullopt;
-    second = std::min(second, 59);
-    int milliseconds = 0;
-    if (take_byte(text, '.')) {
-        int digit = take_digits<1>(text);
-        if (digit < 0)
-            return std::nullopt;
-        for (int weight = 100; digit >= 0; weight /= 10, digit = take_digits<1>(text))
-            milliseconds += digit * weight;
-    }
-    return ((hour * 60 + minute) * 60 + second) * 1000LL + milliseconds;
+    return milliseconds;
 }
 
 // "Z" or "+08:00" to milliseconds ahead of UTC.
-std::optional<std::int64_t> take_offset(std::string_view& text) {
-    if (take_byte(text, 'Z') || take_byte(text, 'z'))
+std::optional<std::int64_t> parse_offset(std::string_view text) {
+    if (text == "Z" || text == "z")
         return 0;
-    bool ahead = take_byte(text, '+');
-    if (!ahead && !take_byte(text, '-'))
+    if (text.size() != 6 || (text[0] != '+' && text[0] != '-') || text[3] != ':')
         return std::nullopt;
-    int hours = take_digits<2>(text);
-    if (hours < 0 || hours > 23 || !take_byte(text, ':'))
+    unsigned hours = digit_pair(text, 1);
+    unsigned minutes = digit_pair(text, 4);
+    if (hours > 23 || minutes > 59)
         return std::nullopt;
-    int minutes = take_digits<2>(text);
-    if (minutes < 0 || minutes > 59)
-        return std::nullopt;
-    std::int64_t offset = (hours * 60 + minutes) * 60'000LL;
-    return ahead ? offset : -offset;
+    std::int64_t offset = (hours * 60 + minutes) * 60'000;
+    return text[0] == '+' ? offset : -offset;
 }
 
 // The name behind "attributes." or "attr."; nothing when it is no attribute.
@@ -116,16 +91,15 @@ bool is_printable_utf8(std::string_view text) {
 }
 
 std::optional<TimestampMs> parse_rfc3339(std::string_view text) {
-    std::optional<std::int64_t> days = take_date(text);
-    if (!days || !(take_byte(text, 'T') || take_byte(text, 't')))
+    std::optional<std::int64_t> local = parse_to_seconds(text);
+    if (!local)
         return std::nullopt;
-    std::optional<std::int64_t> time = take_time(text);
-    if (!time)
+    text.remove_prefix(seconds_end);
+    std::optional<std::int64_t> fraction = take_fraction(text);
+    std::optional<std::int64_t> offset = parse_offset(text);
+    if (!fraction || !offset)
         return std::nullopt;
-    std::optional<std::int64_t> offset = take_offset(text);
-    if (!offset || !text.empty())
-        return std::nullopt;
-    return TimestampMs{*days * 86'400'000 + *time - *offset};
+    return TimestampMs{*local + *fraction - *offset};
 }
 
 std::optional<std::int64_t> parse_decimal(std::string_view text) {

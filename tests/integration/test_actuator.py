@@ -187,7 +187,7 @@ def test_it_stops_when_told_and_every_line_of_its_log_is_json(make_adtally, orac
     eventually(lambda: '"anomaly"' in adtally.log_path.read_text(encoding="utf-8"), 20, "a warning")
     assert adtally.stop() == 0
 
-    lines = adtally.log_path.read_text(encoding="utf-8").splitlines()
+    lines = adtally.log_path.read_text(encoding="utf-8").rstrip("\n").split("\n")
     assert lines.pop(0).startswith("--- "), "the harness writes how it was started"
     told = [json.loads(line) for line in lines]
     for line in told:
@@ -198,7 +198,7 @@ def test_it_stops_when_told_and_every_line_of_its_log_is_json(make_adtally, orac
     assert {line["service"]["name"] for line in told} >= {
         "adtally", "data-collector", "data-processor", "redis"}
     messages = [line["message"] for line in told]
-    assert messages.index("adtally is ready") < messages.index("stopping")
-    assert messages[-1] == "stopped"
+    order = [messages.index(word) for word in ("adtally is ready", "stopping", "stopped")]
+    assert order == sorted(order)
     [incident] = [line for line in told if line["message"] == "anomaly"]
     assert 'odd "\\\u2028é' in incident["summary"]

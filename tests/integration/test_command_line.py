@@ -1,5 +1,6 @@
 """The command line and the configuration: what is told to people, and with which exit code."""
 
+import functools
 import re
 
 import pytest
@@ -15,8 +16,14 @@ def adtally(shared):
     return shared()
 
 
-def test_help_lists_the_subcommands(tmp_path):
-    told = run_adtally("--help")
+@pytest.fixture
+def run(tmp_path):
+    """Runs a command where it may leave what it likes: the default data directory is ./data."""
+    return functools.partial(run_adtally, cwd=tmp_path, timeout=30)
+
+
+def test_help_lists_the_subcommands(run):
+    told = run("--help")
     assert (told.returncode, told.stderr) == (0, "")
     for name in SUBCOMMANDS:
         assert re.search(rf"^ +{name} ", told.stdout, re.M)
@@ -28,15 +35,15 @@ def test_help_lists_the_subcommands(tmp_path):
     ("replay", ["--format", "--speed", "--time-shift", "--url", "--batch", "--reverse"]),
     ("check-config", ["--config", "--set", "--describe"]),
     ("sign-click", ["--secret", "--to", "--ad", "--hours"])])
-def test_each_subcommand_has_help(name, options):
-    told = run_adtally(name, "--help")
+def test_each_subcommand_has_help(run, name, options):
+    told = run(name, "--help")
     assert (told.returncode, told.stderr) == (0, "")
     for option in options:
         assert option in told.stdout
 
 
-def test_the_version_is_told():
-    told = run_adtally("--version")
+def test_the_version_is_told(run):
+    told = run("--version")
     assert (told.returncode, told.stderr) == (0, "")
     assert re.fullmatch(r"(adtally )?\d+\.\d+\.\d+\S*\n", told.stdout)
 
@@ -50,19 +57,19 @@ def test_the_version_is_told():
     ["sign-click", "--secret", "s", "--to", "https://a.example", "--ad", "0"],
     ["all", "--crash-at", "nowhere"], ["all", "--crash-at", "log-after-commit:x"],
     ["all", "--crash-at", "log-after-commit:0"], ["all", "--crash-at", "log-after-commit:1x"]])
-def test_wrong_usage_is_exit_code_2_and_a_word_why(tmp_path, words):
-    told = run_adtally(*words, timeout=20)
+def test_wrong_usage_is_exit_code_2_and_a_word_why(run, words):
+    told = run(*words)
     assert told.returncode == 2, told.stderr
     assert told.stdout == "" and told.stderr.strip()
     assert "terminate" not in told.stderr
 
 
-def test_all_errors_of_a_configuration_are_told_at_once(tmp_path):
+def test_all_errors_of_a_configuration_are_told_at_once(run, tmp_path):
     file = tmp_path / "bad.yml"
     file.write_text(
         "collector:\n  prot: 8085\n  max-connections: many\nlog.format: json\n"
         "processor.port: 70000\nlog.format: text\n", encoding="utf-8")
-    told = run_adtally(
+    told = run(
         "check-config", "--config", file, "--set", "collector.bind-adress=::1", "--set",
         "log.level=loud", "--set", "nothing", environment={"ADTALLY_COLLECTOR_PROT": "1"})
     assert (told.returncode, told.stdout) == (1, "")
@@ -82,10 +89,10 @@ def test_all_errors_of_a_configuration_are_told_at_once(tmp_path):
     assert len(lines) == 9
 
 
-def test_a_right_configuration_is_described_with_its_sources(tmp_path):
+def test_a_right_configuration_is_described_with_its_sources(run, tmp_path):
     file = tmp_path / "good.yml"
     file.write_text("collector:\n  port: 9000\n  io-threads: 2\n", encoding="utf-8")
-    told = run_adtally(
+    told = run(
         "check-config", "--config", file, "--set", "collector.port=9001",
         environment={"ADTALLY_COLLECTOR_IO_THREADS": "3", "ADTALLY_PROCESSOR_PORT": "9002"})
     assert (told.returncode, told.stderr) == (0, "")
@@ -96,19 +103,19 @@ def test_a_right_configuration_is_described_with_its_sources(tmp_path):
     # What is described reads back.
     again = tmp_path / "again.yml"
     again.write_text(told.stdout.replace("******", '""'), encoding="utf-8")
-    assert run_adtally("check-config", "--config", again).returncode == 0
+    assert run("check-config", "--config", again).returncode == 0
 
 
-def test_every_setting_is_described():
-    told = run_adtally("check-config", "--describe")
+def test_every_setting_is_described(run):
+    told = run("check-config", "--describe")
     rows = re.findall(r"^\| `([a-z.-]+)` \| (.+) \|$", told.stdout, re.M)
-    described = run_adtally("check-config").stdout
+    described = run("check-config").stdout
     assert sorted(name for name, _ in rows) == sorted(re.findall(r"^([a-z.-]+):", described, re.M))
     assert len(rows) > 30
 
 
-def test_an_unknown_variable_stops_the_start(tmp_path):
-    told = run_adtally("all", "--data-dir", tmp_path / "data", environment={"ADTALLY_LOGLEVEL": "x"})
+def test_an_unknown_variable_stops_the_start(run, tmp_path):
+    told = run("all", environment={"ADTALLY_LOGLEVEL": "x"})
     assert told.returncode == 1
     assert "ADTALLY_LOGLEVEL: unknown variable; did you mean ADTALLY_LOG_LEVEL?" in told.stderr
     assert not (tmp_path / "data").exists()
@@ -123,10 +130,8 @@ def test_an_unknown_variable_stops_the_start(tmp_path):
     ["check-config", "--set", f"collector.click-secert={SECRET}"],
     ["all", "--redis-url", f"redis://:{SECRET}@127.0.0.1:notaport/0"],
     ["all", "--redis-url", f"http://:{SECRET}@127.0.0.1/0"]])
-def test_a_secret_is_never_printed(tmp_path, words):
-    if words[0] == "all":
-        words = [*words, "--data-dir", tmp_path / "data"]
-    told = run_adtally(*words)
+def test_a_secret_is_never_printed(run, words):
+    told = run(*words)
     assert told.stdout + told.stderr
     assert SECRET not in told.stdout + told.stderr
 
@@ -142,38 +147,37 @@ def test_secrets_are_not_in_the_log_of_a_start(make_adtally):
     assert re.match(r"\d\d:\d\d:\d\d\.\d{3} INFO  redis", log), "text, as asked for"
 
 
-def test_a_port_in_use_is_one_line_with_the_remedy(adtally, tmp_path):
-    told = run_adtally("all", "--data-dir", tmp_path / "data", "--port-offset", adtally.offset)
+def test_a_port_in_use_is_one_line_with_the_remedy(run, adtally):
+    told = run("all", "--port-offset", adtally.offset)
     assert told.returncode == 1
     assert_one_line(told.stderr, str(adtally.redis_port), "--port-offset")
 
 
-def test_a_missing_redis_server_is_one_line_with_the_remedy(adtally, tmp_path):
-    told = run_adtally(
-        "all", "--data-dir", tmp_path / "data", "--port-offset", adtally.offset - 1,
-        environment={"PATH": str(tmp_path)})
+def test_a_missing_redis_server_is_one_line_with_the_remedy(run, adtally, tmp_path):
+    told = run(
+        "all", "--port-offset", adtally.offset - 1, environment={"PATH": str(tmp_path)})
     assert told.returncode == 1
     assert_one_line(told.stderr, "redis-server", "--redis-url")
 
 
-def test_a_data_directory_that_cannot_be_made_is_one_line_with_the_remedy(tmp_path):
+def test_a_data_directory_that_cannot_be_made_is_one_line_with_the_remedy(run, tmp_path):
     (tmp_path / "file").write_text("", encoding="utf-8")
-    told = run_adtally("all", "--data-dir", tmp_path / "file" / "data")
+    told = run("all", "--data-dir", tmp_path / "file" / "data")
     assert told.returncode == 1
     assert_one_line(told.stderr, str(tmp_path), "--data-dir")
 
 
-def test_a_data_directory_in_use_is_one_line_with_the_remedy(adtally):
-    told = run_adtally("all", "--data-dir", adtally.data_dir, "--port-offset", adtally.offset - 1)
+def test_a_data_directory_in_use_is_one_line_with_the_remedy(run, adtally):
+    told = run("all", "--data-dir", adtally.data_dir, "--port-offset", adtally.offset - 1)
     assert told.returncode == 1
     assert_one_line(told.stderr, str(adtally.data_dir), "in use by another adtally", "--data-dir")
     assert adtally.is_ready("collector") and adtally.is_ready("processor")
 
 
-def test_an_offset_that_leaves_the_ports_is_told():
-    told = run_adtally("all", "--port-offset", 57_000)
+def test_an_offset_that_leaves_the_ports_is_told(run):
+    told = run("all", "--port-offset", 57_000, "--set", "collector.port=9000")
     assert told.returncode == 1
-    assert_one_line(told.stderr, "--port-offset 57000", "65535")
+    assert_one_line(told.stderr, "collector.port with --port-offset 57000 is 66000")
 
 
 def assert_one_line(text, *parts):

@@ -3,7 +3,7 @@
 Ids of ads are the test's own, so that all share one adtally.
 """
 
-import contextlib
+import asyncio
 import datetime
 import hashlib
 import hmac
@@ -13,6 +13,7 @@ import threading
 import time
 from decimal import Decimal
 
+import aiohttp
 import pytest
 import requests
 
@@ -173,9 +174,9 @@ def test_parameters_that_are_none_are_refused(get, path):
 
 def test_the_top_is_in_order(get, send, new_id):
     ads = [new_id() for _ in range(4)]
-    send(*((2_000 + 100 * n, impression(ad, cost_micros=1_000_000 * (4 - n)))
+    send(*((500 + 100 * n, impression(ad, cost_micros=1_000_000 * (4 - n)))
            for n, ad in enumerate(ads)))
-    send(*((10 * (n % 3 + 1), click(ad)) for n, ad in enumerate(ads)))
+    send(*((60 * (n % 3 + 1), click(ad)) for n, ad in enumerate(ads)))
 
     def top(by):
         told = get("/api/metrics/top", by=by, limit=4).json()
@@ -186,7 +187,7 @@ def test_the_top_is_in_order(get, send, new_id):
     assert set(top("clicks")) == set(ads) and top("clicks")[0] == ads[2]
     assert [e["impressions"] for e in get("/api/metrics/top").json()["ads"]] == sorted(
         (e["impressions"] for e in get("/api/metrics/top").json()["ads"]), reverse=True)
-    # By CTR: 10/2000 20/2100 30/2200 10/2300; ads with too few impressions have no rank.
+    # By CTR: 60/500 120/600 180/700 60/800; ads with too few impressions have no rank.
     few = new_id()
     send((99, impression(few)), (5, click(few)))
     ranked = [int(e["ad_id"]) for e in get("/api/metrics/top", by="ctr", limit=1000).json()["ads"]]
@@ -225,57 +226,63 @@ def test_other_methods_and_addresses_are_told(adtally):
 
 
 class Listener:
-    """Collects the events of /api/metrics/stream."""
+    """Collects the events of /api/metrics/stream, on a thread of its own."""
 
     def __init__(self, url):
-        self.events = []
-        self.ended = False
-        self.answer = requests.get(url + "/api/metrics/stream", stream=True, timeout=60)
-        self._thread = threading.Thread(target=self._read)
-        self._thread.start()
+        self.answer, self.events = None, []
+        self._url = url + "/api/metrics/stream"
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._listen()))
 
-    def _read(self):
+    def __enter__(self):
+        self._thread.start()
+        eventually(lambda: self.answer, 10, "the head of the stream")
+        return self
+
+    async def _listen(self):
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        reading = asyncio.create_task(self._read())
+        await self._stop.wait()
+        reading.cancel()
+
+    async def _read(self):
         kind = None
-        with contextlib.suppress(requests.RequestException, AttributeError, ValueError):
-            for line in self.answer.iter_lines(chunk_size=1, decode_unicode=True):
+        async with aiohttp.ClientSession() as session, session.get(self._url) as answer:
+            self.answer = answer
+            async for line in answer.content:
+                line = line.decode().rstrip("\n")
                 if line.startswith("event: "):
                     kind = line.removeprefix("event: ")
                 elif line.startswith("data: "):
                     self.events.append((kind, json.loads(line.removeprefix("data: "))))
-        self.ended = True
 
     def of(self, kind, entity_id):
         return [data for name, data in self.events if name == kind
                 and str(entity_id) in (data.get("id"), data.get("entity_id"))]
 
-    def close(self):
-        # Closing alone would wait for the reader, which waits for the server.
-        connection = self.answer.raw.connection
-        with contextlib.suppress(OSError, AttributeError):
-            connection.sock.shutdown(2)
+    def __exit__(self, *_):
+        self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
-        self.answer.close()
 
 
 def test_the_stream_tells_changes_and_incidents_as_they_happen(adtally, send, new_id):
     ad = new_id()
-    listener = Listener(adtally.processor_url)
-    try:
-        assert listener.answer.status_code == 200
+    with Listener(adtally.processor_url) as listener:
+        assert listener.answer.status == 200
         assert listener.answer.headers["content-type"].startswith("text/event-stream")
         assert listener.answer.headers["cache-control"] == "no-store"
         send((3, impression(ad, cost_micros=500)), (2, click(ad)))
-        told = eventually(lambda: listener.of("metric", ad), 10, "a metric event")
-        assert {entry["entity"] for entry in told} <= {"ad", "campaign"}
 
         def newest():
-            told = [e for e in listener.of("metric", ad) if e["entity"] == "ad"]
+            told = [entry for entry in listener.of("metric", ad) if entry["entity"] == "ad"]
             return told and (told[-1]["impressions"], told[-1]["clicks"]) == (3, 2)
         eventually(newest, 10, "the newest values of the ad")
+        assert {entry["entity"] for entry in listener.of("metric", ad)} == {"ad", "campaign"}
+
         send((11, click(new_id(), session_id=f"stream-{ad}")))
         [incident] = eventually(
             lambda: listener.of("anomaly", f"stream-{ad}"), 10, "the incident on the stream")
         assert (incident["rule"], incident["state"]) == ("session_clicks", "OPEN")
+
         # At most one event a second of an entity, however many changes there are.
         seen = len(listener.of("metric", ad))
         began = time.monotonic()
@@ -284,8 +291,6 @@ def test_the_stream_tells_changes_and_incidents_as_they_happen(adtally, send, ne
         eventually(lambda: len(listener.of("metric", ad)) > seen, 10, "another metric event")
         seconds = time.monotonic() - began
         assert len(listener.of("metric", ad)) - seen <= 2 * (seconds + 1)
-    finally:
-        listener.close()
 
 
 # ---- incidents

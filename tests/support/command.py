@@ -5,8 +5,8 @@ import subprocess
 from support.harness import binary, clean_environment
 
 
-def run_adtally(*arguments, environment=None, timeout=60):
+def run_adtally(*arguments, environment=None, cwd=None, timeout=60):
     """The finished process, with what it printed."""
     return subprocess.run(
         [str(binary()), *map(str, arguments)], stdin=subprocess.DEVNULL, capture_output=True,
-        text=True, timeout=timeout, env=clean_environment(environment), check=False)
+        text=True, timeout=timeout, cwd=cwd, env=clean_environment(environment), check=False)

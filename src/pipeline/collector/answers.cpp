@@ -124,7 +124,8 @@ http::Response invalid(const http::Request& request, const domain::Rejection& re
     problem.code = rejection.code;
     problem.detail = rejection.message;
     if (!rejection.field.empty()) {
-        problem.detail.insert(0, rejection.field + ": ");
+        if (!rejection.message.starts_with(rejection.field))
+            problem.detail.insert(0, rejection.field + ": ");
         problem.pointer = "/" + rejection.field;
     }
     return http::problem(request, problem);

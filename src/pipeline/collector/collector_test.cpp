@@ -3,7 +3,6 @@
 
 #include <gmock/gmock.h>
 
-#include <future>
 #include <stdexcept>
 #include <thread>
 
@@ -159,9 +158,9 @@ TEST(Drain, RefusesNewEventsAndWaitsForThoseInFlight) {
     bed.log.hold();
     bed.collector->start();
     auto early = bed.post_event(click);
-    auto drained = std::async(std::launch::async, [&] {
-        return bed.collector->drain(Deadline::after(Milliseconds{30'000}));
-    });
+    bool drained = false;
+    std::thread stopper(
+        [&] { drained = bed.collector->drain(Deadline::after(Milliseconds{30'000})); });
 
     // Whether the gate is closed yet shows in the answers; what came before it is released.
     TestBed::Client late;
@@ -175,7 +174,8 @@ TEST(Drain, RefusesNewEventsAndWaitsForThoseInFlight) {
     while (bed.log.waiting() > 0)
         bed.log.release();
 
-    EXPECT_TRUE(drained.get());
+    stopper.join();
+    EXPECT_TRUE(drained);
     EXPECT_EQ(early->status(), 202);
     EXPECT_EQ(bed.store.stored().at("realtime:click:1705327402"),
               bed.collector->snapshot().accepted)

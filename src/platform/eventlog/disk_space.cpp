@@ -34,18 +34,19 @@ std::optional<Error> DiskSpace::shortage(std::uint64_t bytes) {
     written_since_ += bytes;
     if (written_since_ < ask_bytes && std::chrono::steady_clock::now() < asked_at_ + ask_interval)
         return std::nullopt;
-    return shortage_now();
+    return shortage_now(bytes);
 }
 
-std::optional<Error> DiskSpace::shortage_now() {
+std::optional<Error> DiskSpace::shortage_now(std::uint64_t bytes) {
     asked_at_ = std::chrono::steady_clock::now();
     written_since_ = 0;
     const std::uint64_t free = probe_();
-    if (free >= min_free_bytes_)
+    if (free >= min_free_bytes_ + bytes)
         return std::nullopt;
-    return Error{ErrorCode::storage_full,
-                 fmt::format("{} MiB free on the disk of {}, {} MiB are needed: make room there",
-                             free / mebibyte, directory_.string(), min_free_bytes_ / mebibyte)};
+    return Error{
+        ErrorCode::storage_full,
+        fmt::format("{} MiB free on the disk of {}, {} MiB must stay free: make room there",
+                    free / mebibyte, directory_.string(), min_free_bytes_ / mebibyte)};
 }
 
 }  // namespace adtally::eventlog

@@ -21,10 +21,11 @@ public:
     DiskSpace(std::filesystem::path directory, std::uint64_t min_free_bytes,
               std::function<std::uint64_t()> probe);
 
-    // Why `bytes` must not be written now. Asks the system at most every 100 ms or 1 MiB.
+    // Why `bytes` must not be written now: less than the minimum would be left. Asks the system at
+    // most every 100 ms or 1 MiB.
     std::optional<Error> shortage(std::uint64_t bytes);
     // Asks in any case.
-    std::optional<Error> shortage_now();
+    std::optional<Error> shortage_now(std::uint64_t bytes = 0);
 
 private:
     const std::filesystem::path directory_;

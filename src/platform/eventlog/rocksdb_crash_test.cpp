@@ -131,6 +131,14 @@ TEST_F(CrashTest, HasMoreThanWasAcknowledgedWhenItDiesAfterACommit) {
     }
 }
 
+TEST_F(CrashTest, RefusesADirectoryThatAnotherProcessUses) {
+    Appender appender{options.directory, 0, "none", 1};
+    appender.read_ids(1);
+    EXPECT_NE(refusal().find("is in use by another adtally; stop it"), std::string::npos);
+    appender.kill();
+    expect_all_once(appender.acknowledged_when_dead());
+}
+
 // Whatever is cut off the end of the write-ahead log, what is left is whole and goes on.
 TEST_F(CrashTest, OpensAfterAKillWithAnyPartOfTheTailMissing) {
     std::mt19937 random{seed};

@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 
 #include <csignal>
+#include <thread>
 
 #include "platform/eventlog/store_keys.hpp"
 #include "platform/eventlog/test_support.hpp"
@@ -48,6 +49,13 @@ TEST_F(RocksDbFailureTest, RefusesADirectoryThatCannotBeOne) {
     std::ofstream(directory.path() / "file") << "x";
     options.directory = directory.path() / "file" / "log";
     EXPECT_THAT(refusal(), AllOf(HasSubstr("cannot be used"), HasSubstr("--data-dir")));
+}
+
+TEST_F(RocksDbFailureTest, MakesTheDirectoriesThatAreMissing) {
+    options.directory = directory.path() / "a" / "b" / "log";
+    open();
+    ASSERT_TRUE(append(*log, batch_of({{"k", "v"}})));
+    EXPECT_TRUE(std::filesystem::exists(options.directory / "CURRENT"));
 }
 
 TEST_F(RocksDbFailureTest, RefusesAnotherNumberOfPartitions) {
@@ -184,6 +192,11 @@ TEST_F(RocksDbFailureTest, RefusesBeforeTheDiskIsFullAndGoesOnWhenThereIsRoom) {
 // Appends until it fails, lets `cure` work, appends again; then every answer must have been true.
 class FailedWriteTest : public RocksDbFailureTest {
 protected:
+    void TearDown() override {
+        stop_reading_ = true;
+        if (reader_.joinable())
+            reader_.join();
+    }
     std::string next_id() { return std::to_string(++last_id_) + std::string(20'000, 'v'); }
     // One append; remembers it when it was acknowledged.
     Status try_append() {
@@ -210,6 +223,35 @@ protected:
         for (const std::string& value : values)
             EXPECT_EQ(values.count(value), 1u) << value.substr(0, 8);
     }
+    // A reader that goes on through failure and recovery.
+    void start_reading() {
+        reader_ = std::thread([this] {
+            Reader reader{*log};
+            FetchedBatch batch;
+            for (;;) {
+                const bool last = stop_reading_;
+                const Status polled =
+                    reader.consumer->poll(batch, 100, Deadline::after(Milliseconds{20}));
+                if (!polled) {
+                    EXPECT_EQ(polled.error().code, ErrorCode::unavailable)
+                        << polled.error().message;
+                    if (last)
+                        return;
+                    continue;
+                }
+                for (const FetchedRecord& record : batch.records)
+                    EXPECT_TRUE(read_.emplace(record.value).second) << "read twice";
+                if (last && batch.records.empty())
+                    return;
+            }
+        });
+    }
+    void expect_all_acknowledged_were_read() {
+        stop_reading_ = true;
+        reader_.join();
+        for (const std::string& id : acknowledged_)
+            EXPECT_EQ(read_.count(id), 1u) << id.substr(0, 8);
+    }
     template <class Cure>
     void fail_and_recover(ErrorCode expected, Cure cure) {
         for (int round = 0; round < 3; ++round) {
@@ -223,6 +265,7 @@ protected:
         for (int i = 0; i < 20; ++i)
             ASSERT_TRUE(try_append());
         EXPECT_GT(acknowledged_.size(), 40u);
+        expect_all_acknowledged_were_read();
         expect_all_acknowledged_once();
         reopen();
         expect_all_acknowledged_once();
@@ -231,11 +274,15 @@ protected:
 private:
     int last_id_ = 0;
     std::set<std::string> acknowledged_;
+    std::set<std::string> read_;
+    std::atomic<bool> stop_reading_{false};
+    std::thread reader_;
 };
 
 // A limit on the size of files breaks a write in its middle, as a full disk does.
 TEST_F(FailedWriteTest, RecoversFromAWriteThatBreaksOffInItsMiddle) {
     open();
+    start_reading();
     for (int i = 0; i < 10; ++i)
         ASSERT_TRUE(try_append());
     std::signal(SIGXFSZ, SIG_IGN);

@@ -10,16 +10,20 @@
 // file; compaction moves keys of a few bytes instead of the records.
 #include "platform/eventlog/rocksdb_open.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <rocksdb/cache.h>
 #include <rocksdb/db.h>
 #include <rocksdb/options.h>
 #include <rocksdb/table.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <vector>
 
 namespace adtally::eventlog {
 namespace {
@@ -85,6 +89,28 @@ bool has_lost_its_head(const std::filesystem::path& directory) {
     return false;
 }
 
+// A directory that was just made must itself survive a power cut, or nothing in it does.
+std::error_code create_durably(const std::filesystem::path& directory) {
+    std::error_code error;
+    std::vector<std::filesystem::path> parents;
+    for (auto path = std::filesystem::absolute(directory, error);
+         !error && !std::filesystem::exists(path, error) && path.has_relative_path();
+         path = path.parent_path())
+        parents.push_back(path.parent_path());
+    if (!error)
+        std::filesystem::create_directories(directory, error);
+    for (const auto& parent : parents) {
+        if (error)
+            break;
+        const int opened = ::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (opened < 0 || ::fsync(opened) != 0)
+            error = std::error_code(errno, std::system_category());
+        if (opened >= 0)
+            ::close(opened);
+    }
+    return error;
+}
+
 Error open_error(const std::string& directory, const rocksdb::Status& status) {
     const std::string said = in_one_line(status.ToString());
     if (contains(said, "Permission denied") || contains(said, "Read-only file system"))
@@ -114,9 +140,7 @@ Error open_error(const std::string& directory, const rocksdb::Status& status) {
 }  // namespace
 
 Result<std::unique_ptr<rocksdb::DB>> open_database(const std::filesystem::path& directory) {
-    std::error_code error;
-    std::filesystem::create_directories(directory, error);
-    if (error)
+    if (const auto error = create_durably(directory))
         return open_error(directory.string(), rocksdb::Status::IOError(error.message()));
     if (has_lost_its_head(directory))
         return open_error(directory.string(),

@@ -130,6 +130,20 @@ Response set_root_level(const Request& request, Level at_start) {
     return empty(204);
 }
 
+// The actuator stands on the service's public port. What changes something is for those who are on
+// the machine; a request that a proxy passed on is not from the machine, whoever the peer is.
+Handler only_from_here(Handler handler) {
+    return [handler = std::move(handler)](const Request& request, Responder responder) {
+        bool here = request.peer_ip == "127.0.0.1" || request.peer_ip == "::1";
+        if (here && !request.header("X-Forwarded-For") && !request.header("Forwarded"))
+            return handler(request, std::move(responder));
+        responder.send(problem(request, Problem{.status = 403,
+                                                .code = "only_local",
+                                                .detail = "ask from the machine itself",
+                                                .pointer = {}}));
+    };
+}
+
 void add_logger_routes(std::vector<Route>& routes) {
     auto is_root = [](const Request& request) {
         return iequals(request.path_parameters.front(), "ROOT");
@@ -144,11 +158,11 @@ void add_logger_routes(std::vector<Route>& routes) {
                                             : empty(404));
         }));
     Level at_start = observability::level();
-    routes.push_back({Method::post, "/actuator/loggers/{name}", "change a level while running",
-                      [is_root, at_start](const Request& request, Responder responder) {
-                          responder.send(is_root(request) ? set_root_level(request, at_start)
-                                                          : empty(404));
-                      }});
+    routes.push_back(
+        {Method::post, "/actuator/loggers/{name}", "change a level while running",
+         only_from_here([is_root, at_start](const Request& request, Responder responder) {
+             responder.send(is_root(request) ? set_root_level(request, at_start) : empty(404));
+         })});
 }
 
 void add_health_routes(std::vector<Route>& routes, const HealthRegistry& health) {
@@ -195,12 +209,13 @@ std::vector<Route> actuator_routes(ActuatorOptions options, const HealthRegistry
     add_logger_routes(routes);
     if (with_refresh) {
         routes.push_back({Method::post, "/actuator/refresh", "reload live configuration",
-                          [refresh = options.refresh](const Request& request, Responder responder) {
+                          only_from_here([refresh = options.refresh](const Request& request,
+                                                                     Responder responder) {
                               json::array changed;
                               for (const std::string& key : refresh())
                                   changed.emplace_back(key);
                               responder.send(document(request, 200, json::serialize(changed)));
-                          }});
+                          })});
     }
     return routes;
 }

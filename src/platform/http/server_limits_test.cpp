@@ -1,9 +1,11 @@
 // Slow clients and too many of them.
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <memory>
 
 #include "platform/http/test_support.hpp"
+#include "platform/observability/log.hpp"
 
 namespace adtally::http {
 
@@ -78,6 +80,9 @@ TEST(ServerLimits, DropsAClientThatDoesNotRead) {
     test::TestServer server(impatient());
     RawClient client(server.port(), 4096);
     client.send(test::get("/large"));
+    EXPECT_TRUE(eventually([&] {
+        return server.metrics.prometheus_text().find("uri=\"/large\"") != std::string::npos;
+    }));
     EXPECT_TRUE(eventually([&] { return gauge(server.metrics, "adtally_http_connections") == 0; }));
     std::string got = client.read_to_end();
     EXPECT_LT(got.size(), 8u << 20);
@@ -165,6 +170,47 @@ TEST(ServerLimits, RefusesRequestsWhenTooManyAreInFlight) {
     responder.send(test::text(200, "done"));
     EXPECT_EQ(busy.read().body, "done");
     EXPECT_EQ(client.ask(test::post("/echo", "x")).status, 200) << "on the same connection";
+}
+
+// Takes every descriptor that the process may have, and gives them back.
+class NoDescriptors {
+public:
+    NoDescriptors() {
+        getrlimit(RLIMIT_NOFILE, &before_);
+        rlimit few{256, before_.rlim_max};
+        setrlimit(RLIMIT_NOFILE, &few);
+        for (int fd = ::dup(0); fd >= 0; fd = ::dup(0))
+            taken_.push_back(fd);
+    }
+    ~NoDescriptors() {
+        while (!taken_.empty())
+            free_one();
+        setrlimit(RLIMIT_NOFILE, &before_);
+    }
+    void free_one() {
+        ::close(taken_.back());
+        taken_.pop_back();
+    }
+
+private:
+    rlimit before_{};
+    std::vector<int> taken_;
+};
+
+TEST(ServerLimits, WaitsForDescriptorsInsteadOfSpinning) {
+    test::TestServer server;
+    std::optional<RawClient> client;
+    std::uint64_t warned = observability::lines_logged(observability::Level::warn);
+    {
+        NoDescriptors none;
+        none.free_one();
+        client.emplace(server.port());
+        client->send(test::post("/echo", "patient"));
+        EXPECT_TRUE(eventually(
+            [&] { return observability::lines_logged(observability::Level::warn) > warned; }));
+        EXPECT_LE(observability::lines_logged(observability::Level::warn), warned + 10);
+    }
+    EXPECT_EQ(client->read().body, "patient");
 }
 
 TEST(ServerLimits, ForgetsARequestWhoseClientHasGone) {

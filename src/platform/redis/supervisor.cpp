@@ -201,11 +201,9 @@ Status Supervisor::Impl::launch() {
         return not_installed(options_.executable);
     ADTALLY_TRY(prepare_directory());
     ADTALLY_TRY(wait_for_port());
-    ADTALLY_TRY(auto torn_bytes, cut_torn_tail(options_.directory));
-    if (torn_bytes > 0)
-        event("redis_torn_tail", fmt::format("{} bytes of an unfinished write cut off the "
-                                             "append-only file",
-                                             torn_bytes));
+    ADTALLY_TRY(auto torn, cut_torn_tail(options_.directory));
+    if (torn > 0)
+        event("redis_torn_tail", fmt::format("{} bytes of an unfinished write cut off", torn));
     log_.begin_run();
     ADTALLY_TRY(auto child,
                 ChildProcess::start(ChildOptions{executable, server_arguments(options_),
