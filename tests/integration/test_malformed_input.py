@@ -146,7 +146,7 @@ def test_a_malformed_event_is_refused_by_name(adtally, name):
     assert problem["detail"] and problem["path"] == "/api/events"
     if field:
         assert problem["errors"][0]["pointer"] == f"/{field}"
-        assert problem["detail"].startswith(f"{field}: ")
+        assert field in problem["detail"]
 
 
 @pytest.mark.parametrize("opening", ["[", '{"a":', '[{"a":'])

@@ -28,6 +28,7 @@ struct ActuatorTest : ::testing::Test {
     HealthRegistry health;
     observability::MetricRegistry metrics{"data-collector"};
     std::vector<HeaderField> headers{{"Host", "h:8085"}};
+    std::string peer = "127.0.0.1";
     observability::Level level_before = observability::level();
     Router router{
         actuator_routes({.service = "data-collector",
@@ -51,6 +52,7 @@ struct ActuatorTest : ::testing::Test {
         request.method = method;
         request.path = path;
         request.headers = headers;
+        request.peer_ip = peer;
         request.body = body;
         request.path_parameters = match.parameters;
         match.route->handler(request, Responder(std::make_shared<Answered>(response)));
@@ -131,6 +133,19 @@ TEST_F(ActuatorTest, RefusesALevelThatThereIsNot) {
     EXPECT_EQ(observability::level(), level_before);
     EXPECT_EQ(ask(Method::post, "/actuator/loggers/no.such", "{}").status, 404);
     EXPECT_EQ(ask(Method::get, "/actuator/loggers/no.such").status, 404);
+}
+
+TEST_F(ActuatorTest, TakesChangesFromTheMachineItselfOnly) {
+    auto expect_refused = [&] {
+        EXPECT_EQ(ask(Method::post, "/actuator/loggers/ROOT", "{}").status, 403);
+        EXPECT_EQ(ask(Method::post, "/actuator/refresh").status, 403);
+        EXPECT_EQ(ask(Method::get, "/actuator/loggers").status, 200);
+    };
+    peer = "192.0.2.1";
+    expect_refused();
+    peer = "127.0.0.1";
+    headers.push_back({"X-Forwarded-For", "127.0.0.1"});
+    expect_refused();
 }
 
 TEST_F(ActuatorTest, SaysWhatARefreshChanged) {
