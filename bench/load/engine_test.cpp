@@ -1,13 +1,8 @@
 #include "load/engine.hpp"
 
 #include <gmock/gmock.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include <atomic>
-#include <thread>
-#include <vector>
+#include "load/test_support.hpp"
 
 namespace adtally::load {
 namespace {
@@ -15,68 +10,6 @@ namespace {
 RequestOptions request_options(std::size_t batch) {
     return RequestOptions{.host = "localhost:1", .path = "/p", .batch = batch, .seed = 5};
 }
-
-// Gives every request the same answer; an empty one means that it closes the connection. The first
-// answer of all can be held back for a while.
-class TinyServer {
-public:
-    explicit TinyServer(std::string answer, Milliseconds hold_first = Milliseconds{0})
-        : answer_(std::move(answer)), hold_first_(hold_first) {
-        listener_ = ::socket(AF_INET, SOCK_STREAM, 0);
-        address_.sin_family = AF_INET;
-        address_.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        EXPECT_EQ(::bind(listener_, reinterpret_cast<sockaddr*>(&address_), sizeof address_), 0);
-        socklen_t size = sizeof address_;
-        ::getsockname(listener_, reinterpret_cast<sockaddr*>(&address_), &size);
-        EXPECT_EQ(::listen(listener_, 64), 0);
-        thread_ = std::thread([this] { serve(); });
-    }
-    ~TinyServer() {
-        ::shutdown(listener_, SHUT_RDWR);
-        thread_.join();
-        ::close(listener_);
-    }
-    sockaddr_in address() const { return address_; }
-    int served() const { return served_; }
-
-private:
-    void serve() {
-        std::vector<std::thread> sessions;
-        for (;;) {
-            int file = ::accept(listener_, nullptr, nullptr);
-            if (file < 0) {
-                break;
-            }
-            sessions.emplace_back([this, file] { session(file); });
-        }
-        for (std::thread& one : sessions) {
-            one.join();
-        }
-    }
-    void session(int file) {
-        std::vector<char> buffer(65'536);
-        while (::recv(file, buffer.data(), buffer.size(), 0) > 0) {
-            if (served_.fetch_add(1) == 0) {
-                pollfd nothing{-1, 0, 0};
-                ::poll(&nothing, 1, static_cast<int>(hold_first_.count()));
-            }
-            if (answer_.empty() ||
-                ::send(file, answer_.data(), answer_.size(), MSG_NOSIGNAL) <= 0) {
-                break;
-            }
-        }
-        ::close(file);
-    }
-
-    std::string answer_;
-    Milliseconds hold_first_;
-    int listener_ = -1;
-    sockaddr_in address_{};
-    std::atomic<int> served_{0};
-    std::thread thread_;
-};
-
-const std::string accepted_answer = "HTTP/1.1 202 Accepted\r\nContent-Length: 2\r\n\r\n{}";
 
 EngineOptions engine_options(const TinyServer& server) {
     EngineOptions options;

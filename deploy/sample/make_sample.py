@@ -13,6 +13,7 @@ import random
 
 FOLDER = pathlib.Path(__file__).resolve().parent
 DAY = datetime.datetime(2024, 1, 15, tzinfo=datetime.timezone.utc)
+MORNING = datetime.datetime(2024, 1, 15, 9)
 AGENTS = [
     "Mozilla/5.0 (X11; Linux x86_64; rv:121.0) Gecko/20100101 Firefox/121.0",
     "Mozilla/5.0 (iPhone; CPU iPhone OS 17_2 like Mac OS X) AppleWebKit/605.1.15",
@@ -32,6 +33,11 @@ BY_HOUR = [0.55, 0.45, 0.38, 0.35, 0.36, 0.42, 0.55, 0.70, 0.85, 0.95, 1.00, 1.0
            1.10, 1.05, 1.00, 1.00, 1.05, 1.12, 1.20, 1.28, 1.30, 1.20, 0.95, 0.72]
 
 
+def text_of(moment, layout):
+    """With milliseconds: strftime writes six digits."""
+    return moment.strftime(layout)[:-3]
+
+
 def event(kind, ad, session, at):
     number, campaign, _, _, pricing, price = ad
     made = {
@@ -41,7 +47,7 @@ def event(kind, ad, session, at):
         "publisher_id": 12 + number % 3,
         "slot_id": 340 + number % 7,
         "session_id": session,
-        "timestamp": (DAY + datetime.timedelta(seconds=at)).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z",
+        "timestamp": text_of(DAY + datetime.timedelta(seconds=at), "%Y-%m-%dT%H:%M:%S.%f") + "Z",
     }
     charged = kind == ("impression" if pricing == "cpm" else "click")
     if kind == "conversion":
@@ -69,17 +75,17 @@ def events(chance):
 
 
 def ipinyou_row(chance, number):
-    at = datetime.datetime(2024, 1, 15, 9) + datetime.timedelta(seconds=number * 7 + chance.random())
+    at = MORNING + datetime.timedelta(seconds=number * 7 + chance.random())
     kind = "2" if number % 10 == 9 else "1"
     return "\t".join([
-        f"sample{number:026d}", at.strftime("%Y%m%d%H%M%S%f")[:-3], kind, f"V{chance.randrange(10):03d}",
-        AGENTS[number % 2], f"198.51.100.{'*'}", "1", "2", "1", "domain", "url", "null", "slot1", "300", "250",
-        "FirstView", "Na", "0", str(20001 + number % 3), "294", str(20 + chance.randrange(180)), "null",
-        "3001", "10063"])
+        f"sample{number:026d}", text_of(at, "%Y%m%d%H%M%S%f"), kind, f"V{chance.randrange(10):03d}",
+        AGENTS[number % 2], "198.51.100.*", "1", "2", "1", "domain", "url", "null", "slot1", "300",
+        "250", "FirstView", "Na", "0", str(20001 + number % 3), "294",
+        str(20 + chance.randrange(180)), "null", "3001", "10063"])
 
 
 def openbandit_row(chance, number):
-    at = datetime.datetime(2024, 1, 15, 9) + datetime.timedelta(minutes=number * 31, microseconds=number)
+    at = MORNING + datetime.timedelta(minutes=number * 31, microseconds=number)
     return (f"{at.strftime('%Y-%m-%d %H:%M:%S.%f')}+00:00,{chance.randrange(46)},{1 + number % 3},"
             f"{1 if number % 10 == 4 else 0},0.0217")
 

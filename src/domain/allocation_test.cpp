@@ -17,6 +17,11 @@ void* counted(std::size_t size) {
     ++allocations;
     return std::malloc(size == 0 ? 1 : size);
 }
+
+// Not inlined: g++ would take new and free for a mismatch.
+[[gnu::noinline]] void release(void* memory) {
+    std::free(memory);
+}
 }  // namespace
 
 void* operator new(std::size_t size) {
@@ -34,16 +39,16 @@ void* operator new[](std::size_t size, const std::nothrow_t&) noexcept {
     return counted(size);
 }
 void operator delete(void* memory) noexcept {
-    std::free(memory);
+    release(memory);
 }
 void operator delete(void* memory, std::size_t) noexcept {
-    std::free(memory);
+    release(memory);
 }
 void operator delete[](void* memory) noexcept {
-    std::free(memory);
+    release(memory);
 }
 void operator delete[](void* memory, std::size_t) noexcept {
-    std::free(memory);
+    release(memory);
 }
 
 namespace adtally::domain {

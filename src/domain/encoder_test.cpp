@@ -55,7 +55,8 @@ TEST(Encoder, WhatItWritesIsReadBackTheSame) {
     ASSERT_FALSE(decoding.client(
         event_with(R"(,"event_id":"a","timestamp":1705327402123,"cost_micros":0,"value_micros":7,)"
                    R"("currency":"JPY",)"
-                   R"("user_agent":"é \"quoted\" \\ 😀","attributes":{"z":"\\","a":"","é":"\""})")));
+                   R"("user_agent":"é \"quoted\" \\ 😀",)"
+                   R"("attributes":{"z":"\\","a":"","é":"\""})")));
     decoding.event.received_at = now;
     const std::string first = canonical(decoding.event);
     Decoding again;

@@ -77,7 +77,7 @@ def test_all_errors_of_a_configuration_are_told_at_once(run, tmp_path):
     assert lines[0] == "adtally: the configuration has errors:"
     for wanted in (
             f"{file}:2: collector.prot: unknown setting; did you mean collector.port?",
-            f"{file}:3: collector.max-connections: `many` is not an integer; allowed: integer from 1",
+            f"{file}:3: collector.max-connections: `many` is not an integer; allowed: integer",
             f"{file}:5: processor.port: `70000` is out of bounds; allowed: integer from 1 to 65535",
             f"{file}:6: log.format: set twice, first in line 4",
             "environment: ADTALLY_COLLECTOR_PROT: unknown variable; did you mean "
