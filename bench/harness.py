@@ -147,7 +147,8 @@ class Harness:
         try:
             redis = [child for child in children_of(server.process.pid)
                      if name_of(child).startswith("redis")]
-            yield {"url": f"http://127.0.0.1:{collector}", "collector": collector,
+            yield {"server": server,
+                   "url": f"http://127.0.0.1:{collector}", "collector": collector,
                    "processor": processor, "redis": f"127.0.0.1:{6379 + offset}",
                    "pids": {"adtally": server.process.pid,
                             **({"redis": redis[0]} if redis else {})}}
@@ -213,15 +214,15 @@ class Harness:
 
     def books(self, target):
         """The processor's own account, once it has caught up."""
-        deadline = time.monotonic() + 60
-        first = None
-        while True:
+        seen = []
+
+        def caught_up():
             _, status = get_json(target["processor"], "/api/pipeline/status")
-            lag = sum(partition["lag"] for partition in status["partitions"])
-            first = lag if first is None else first
-            if lag == 0 or time.monotonic() > deadline:
-                return {"lag_at_the_end": first, **status}
-            time.sleep(0.1)
+            seen.append((sum(one["lag"] for one in status["partitions"]), status))
+            return seen[-1][0] == 0
+
+        target["server"].wait_until(caught_up)
+        return {"lag_at_the_end": seen[0][0], **seen[-1][1]}
 
 
 def machine():

@@ -61,8 +61,8 @@ def say_books(books):
 def say_versus(mode, rounds):
     """CPU µs a request, round by round."""
     say(f"\n{mode}, CPU µs a request:\n")
-    say("| round | adtally requests/s | HTTP threads | log and storage | collector | nginx requests/s "
-        "| nginx | collector ÷ nginx | HTTP threads ÷ nginx |")
+    say("| round | adtally requests/s | HTTP threads | log and storage | collector "
+        "| nginx requests/s | nginx | collector ÷ nginx | HTTP threads ÷ nginx |")
     say("|---|---|---|---|---|---|---|---|---|")
     table = []
     for run, control in rounds:

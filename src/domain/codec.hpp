@@ -9,7 +9,7 @@
 // left out, then received_at and schema: equal events give equal bytes. Times are written as
 // RFC 3339 UTC with milliseconds.
 //
-// Memory: a decoder keeps room for the largest input it has seen (about six times its bytes) and
+// Memory: a decoder keeps room for the largest input it has seen (about seven times its bytes) and
 // allocates nothing else once it has it; words are only made for a Rejection.
 //
 // Threads: a Decoder belongs to one thread. Views in the event live until the next decode and no

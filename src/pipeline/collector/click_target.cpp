@@ -9,6 +9,7 @@
 
 #include "domain/validation.hpp"
 #include "pipeline/collector/crypto.hpp"
+#include "platform/http/message.hpp"
 
 namespace adtally::collector {
 namespace {
@@ -184,14 +185,25 @@ Status ClickTargets::check_signature(const Asked& asked, TimestampMs now) const 
 }
 
 std::string with_click_id(std::string_view location, std::string_view name, std::string_view id) {
-    urls::result<urls::url_view> parsed = urls::parse_uri(location);
-    if (!parsed || name.empty())
+    if (name.empty())
         return std::string(location);
-    urls::url url(*parsed);
-    if (url.params().contains(name))
+    const std::size_t end = std::min(location.find('#'), location.size());
+    const std::size_t mark = std::min(location.find('?'), end);
+    const bool has_query = mark < end;
+    const std::string_view query =
+        has_query ? location.substr(mark + 1, end - mark - 1) : std::string_view{};
+    if (http::query_parameter(query, name))
         return std::string(location);
-    url.params().append({name, id});
-    return std::string(url.buffer());
+    std::string out(location.substr(0, end));
+    if (!has_query)
+        out += '?';
+    else if (!query.empty())
+        out += '&';
+    out += name;
+    out += '=';
+    out += id;
+    out += location.substr(end);
+    return out;
 }
 
 std::string escape_html(std::string_view text) {

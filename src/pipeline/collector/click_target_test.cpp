@@ -175,6 +175,14 @@ TEST(ClickId, IsAddedBesideWhatIsThere) {
     EXPECT_EQ(with_click_id("https://a.example/", "cid", "x:1"), "https://a.example/?cid=x:1");
     EXPECT_EQ(with_click_id("https://a.example/?b=%2F&c#d", "cid", "1"),
               "https://a.example/?b=%2F&c&cid=1#d");
+    EXPECT_EQ(with_click_id("https://a.example/a=cb?#d", "cid", "1"),
+              "https://a.example/a=cb?cid=1#d");
+    EXPECT_EQ(with_click_id("https://a.example/?", "cid", "1"), "https://a.example/?cid=1");
+    EXPECT_EQ(with_click_id("https://a.example/#?cid=0", "cid", "1"),
+              "https://a.example/?cid=1#?cid=0");
+    EXPECT_EQ(with_click_id("https://a.example/?xcid=0", "cid", "1"),
+              "https://a.example/?xcid=0&cid=1");
+    EXPECT_EQ(with_click_id("https://a.example/", "", "1"), "https://a.example/");
     EXPECT_EQ(with_click_id("https://a.example/?cid=own", "cid", "1"),
               "https://a.example/?cid=own");
 }

@@ -18,6 +18,9 @@ const CollectorOptions& checked(const CollectorOptions& options) {
         if (token.empty())
             throw std::runtime_error("an empty postback token would let everyone in; remove it");
     }
+    if (!options.click_id_parameter.empty() && !domain::is_event_id(options.click_id_parameter))
+        throw std::runtime_error("the click id's parameter '" + options.click_id_parameter +
+                                 "' is no plain name; use letters, digits and _, as cid");
     return options;
 }
 

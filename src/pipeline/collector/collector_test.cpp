@@ -149,6 +149,7 @@ TEST(InFlight, ABatchThatDoesNotFitIsRefusedWhole) {
 
 TEST(Options, ThatMakeNoSenseAreSaidAtStart) {
     EXPECT_THROW(TestBed({.max_batch_events = 10, .max_events_in_flight = 9}), std::runtime_error);
+    EXPECT_THROW(TestBed({.click_id_parameter = "c&d"}), std::runtime_error);
     EXPECT_THROW(TestBed({.postback_tokens = {""}}), std::runtime_error);
     EXPECT_THROW(TestBed({.redirect_hosts = {"https://shop.example/"}}), std::runtime_error);
 }

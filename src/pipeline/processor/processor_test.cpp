@@ -161,6 +161,26 @@ TEST_F(ProcessorTest, DeadLettersThatCannotBeWrittenHoldTheOffset) {
     eventually([&] { return processor_->snapshot().ready; });
 }
 
+// What a crash between the two leaves: the dead letter is durable, the offset behind it is not.
+TEST_F(ProcessorTest, ADeadLetterWhoseOffsetWasLostIsWrittenAgainAndBookedOnce) {
+    log_.put(1, TimestampMs{start}, "poison");
+    put(1, "a");
+    store_.next_faults(Fault::lose_request, -1);
+    run();
+    eventually([&] { return !log_.all("ad-events-dlt").empty(); });
+    stop();
+    std::size_t written = log_.all("ad-events-dlt").size();
+    EXPECT_TRUE(store_.state().offsets.empty());
+    store_.next_faults(Fault::none, 0);
+    run();
+    eventually_counted(1);
+    EXPECT_EQ(store_.state().books.dead_lettered, 1);
+    auto letters = log_.all("ad-events-dlt");
+    ASSERT_EQ(letters.size(), written + 1);
+    EXPECT_EQ(letters.back().headers[2].value, letters.front().headers[2].value);
+    EXPECT_EQ(letters.back().value, "poison");
+}
+
 TEST_F(ProcessorTest, ARefusalIsToldAndTriedAgain) {
     store_.next_faults(Fault::refuse, -1);
     put(1, "a");
