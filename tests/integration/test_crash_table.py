@@ -5,7 +5,7 @@ gone and remember what was answered; after the restart they send again, with the
 not. Then every event is counted exactly once and the books add up.
 
 The row `processor-after-dead-letter` needs a record that no decoder takes, and the collector lets
-none into the log: processor_test.cpp has the dead letters.
+none into the log: processor_test.cpp leaves the same behind by a store that loses the flush.
 """
 
 import concurrent.futures

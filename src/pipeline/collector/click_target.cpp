@@ -99,8 +99,13 @@ Status check_url(const urls::url_view& url) {
         return refused(
             "the target's host holds characters that no host has; write an "
             "international name in its xn-- form");
-    if (url.has_port() && (url.port().empty() || url.port_number() == 0))
+    // "007" and a number above 65535 are none either: the second one reads as 0.
+    if (url.has_port() &&
+        (url.port().empty() || url.port().front() == '0' || url.port_number() == 0))
         return refused("the target's port is none");
+    // Boost.URL 1.81 takes what follows the digits of a port for a path.
+    if (!url.encoded_path().empty() && url.encoded_path().front() != '/')
+        return refused("the target's host and port are not followed by a path");
     return ok();
 }
 

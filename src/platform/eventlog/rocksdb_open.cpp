@@ -15,7 +15,6 @@
 #include <rocksdb/cache.h>
 #include <rocksdb/db.h>
 #include <rocksdb/options.h>
-#include <rocksdb/slice_transform.h>
 #include <rocksdb/table.h>
 #include <unistd.h>
 
@@ -31,7 +30,6 @@ namespace {
 
 constexpr std::size_t write_buffer_bytes = 64u << 20;
 constexpr std::size_t blob_from_bytes = 1024;
-constexpr std::size_t partition_key_bytes = 7;  // topic id, 'r', partition
 
 rocksdb::Options database_options() {
     rocksdb::Options options;
@@ -54,9 +52,8 @@ rocksdb::Options database_options() {
 
     options.allow_concurrent_memtable_write = false;  // there is one writer
     options.enable_write_thread_adaptive_yield = false;
-    // Each partition's blocks come in order: the next one stands behind the last one inserted.
-    options.memtable_insert_with_hint_prefix_extractor.reset(
-        rocksdb::NewCappedPrefixTransform(partition_key_bytes));
+    // No memtable_insert_with_hint_prefix_extractor: in this version it fails an assertion of
+    // RocksDB's own when retention removes a range.
 
     rocksdb::BlockBasedTableOptions table;
     table.block_cache = rocksdb::NewLRUCache(8u << 20);

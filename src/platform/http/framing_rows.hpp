@@ -22,12 +22,8 @@ struct FramingRow {
     int status;
 };
 
-inline std::vector<FramingRow> framing_rows() {
-    std::string chunked = with_fields("Transfer-Encoding: chunked\r\n");
-    std::string nul("GET /a\0b HTTP/1.1\r\nHost: h\r\n\r\n", 30);
-    std::string nul_value("GET /a HTTP/1.1\r\nHost: h\r\nX: a\0b\r\n\r\n", 37);
-    std::string long_target = "GET /" + std::string(9'000, 'a') + " HTTP/1.1\r\nHost: h\r\n\r\n";
-    std::string six_fields = "A: 1\r\nB: 1\r\nC: 1\r\nD: 1\r\nE: 1\r\n";
+// Fields that frame the message or name the host.
+inline std::vector<FramingRow> field_rows() {
     return {
         {"gzip alone", with_fields("Transfer-Encoding: gzip\r\n"), 400},
         {"chunked, identity", with_fields("Transfer-Encoding: chunked, identity\r\n"), 400},
@@ -62,6 +58,13 @@ inline std::vector<FramingRow> framing_rows() {
         {"differing lengths", with_fields("Content-Length: 3\r\nContent-Length: 4\r\n"), 400},
         {"equal lengths", with_fields("Content-Length: 3\r\nContent-Length: 3\r\n"), 400},
         {"overflowing length", with_fields("Content-Length: 99999999999999999999\r\n"), 400},
+    };
+}
+
+// Bodies: too large, or chunked in a way that is not quite right.
+inline std::vector<FramingRow> body_rows() {
+    std::string chunked = with_fields("Transfer-Encoding: chunked\r\n");
+    return {
         {"length over the limit", with_fields("Content-Length: 100001\r\n"), 413},
         {"chunk over the limit", chunked + "186a1\r\n", 413},
         {"huge chunk size", chunked + "fffffffffffffffffff\r\n", 413},
@@ -76,6 +79,16 @@ inline std::vector<FramingRow> framing_rows() {
         {"many trailers", chunked + "0\r\nX: " + std::string(5'000, 'x') + "\r\n\r\n", 400},
         {"bare LF in trailer", chunked + "0\r\nX: a\n\r\n", 400},
         {"folded trailer", chunked + "0\r\nX: a\r\n b\r\n\r\n", 400},
+    };
+}
+
+// Limits, other protocols, request lines.
+inline std::vector<FramingRow> line_rows() {
+    std::string nul("GET /a\0b HTTP/1.1\r\nHost: h\r\n\r\n", 30);
+    std::string nul_value("GET /a HTTP/1.1\r\nHost: h\r\nX: a\0b\r\n\r\n", 37);
+    std::string long_target = "GET /" + std::string(9'000, 'a') + " HTTP/1.1\r\nHost: h\r\n\r\n";
+    std::string six_fields = "A: 1\r\nB: 1\r\nC: 1\r\nD: 1\r\nE: 1\r\n";
+    return {
         {"header too large", with_fields("X: " + std::string(20'000, 'x') + "\r\n"), 431},
         {"header without end", "GET /a HTTP/1.1\r\nX: " + std::string(20'000, 'x'), 431},
         {"too many fields", with_fields(six_fields), 431},
@@ -99,6 +112,12 @@ inline std::vector<FramingRow> framing_rows() {
         {"star for GET", "GET * HTTP/1.1\r\nHost: h\r\n\r\n", 400},
         {"blank first", " GET /a HTTP/1.1\r\nHost: h\r\n\r\n", 400},
         {"two empty lines first", "\r\n\r\nGET /a HTTP/1.1\r\nHost: h\r\n\r\n", 400},
+    };
+}
+
+// Odd and right.
+inline std::vector<FramingRow> odd_rows() {
+    return {
         {"one empty line first", "\r\nGET /a HTTP/1.1\r\nHost: h\r\n\r\n", 200},
         {"absolute target", "GET http://h:80/a?b HTTP/1.1\r\nHost: h\r\n\r\n", 200},
         {"star for OPTIONS", "OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n", 200},
@@ -106,6 +125,13 @@ inline std::vector<FramingRow> framing_rows() {
         {"1.0 without Host", "GET /a HTTP/1.0\r\n\r\n", 200},
         {"Chunked in capitals", with_fields("Transfer-Encoding: Chunked\r\n") + "0\r\n\r\n", 200},
     };
+}
+
+inline std::vector<FramingRow> framing_rows() {
+    std::vector<FramingRow> all;
+    for (auto rows : {field_rows(), body_rows(), line_rows(), odd_rows()})
+        all.insert(all.end(), rows.begin(), rows.end());
+    return all;
 }
 
 }  // namespace adtally::http::test
