@@ -59,7 +59,7 @@ int run_services(const LaunchOptions& launch, const WhileRunning& while_running)
     CollectorService collector(launch, {configuration, stack.log(), stack.redis(), clock});
     auto intake = [&collector, accepted_before] {
         collector::CollectorBooks books = collector.books();
-        return metrics_api::Intake{accepted_before + static_cast<std::int64_t>(books.accepted),
+        return metrics_api::Intake{accepted_before + static_cast<std::int64_t>(books.appended),
                                    static_cast<std::int64_t>(books.rejected)};
     };
     ProcessorService processor(

@@ -75,6 +75,7 @@ void Connection::answer(Response response) {
     if (core.options.decorate)
         core.options.decorate(request_, response_);
     finish_accounting(response_.status);
+    core.failures.answered(request_, response_.status, now_);
 
     const RequestHead& head = parser_.head();
     bool known = parser_.has_head();

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "platform/http/client_address.hpp"
+#include "platform/http/failure_log.hpp"
 #include "platform/http/rate_limiter.hpp"
 #include "platform/http/request_parser.hpp"
 #include "platform/http/router.hpp"
@@ -55,6 +56,7 @@ struct ServerCore {
     const std::unique_ptr<RateLimiter> rate;  // null: no limit
     observability::MetricRegistry& metrics;
     observability::Logger logger;
+    FailureLog failures{logger};
     ConnectionsPerClient per_client;
     std::atomic<std::size_t> connections{0};
     std::atomic<std::size_t> refused_connections{0};  // open only to be told so

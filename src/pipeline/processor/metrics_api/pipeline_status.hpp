@@ -1,6 +1,7 @@
 // Do the books add up? From the collector's acknowledgements to Redis' counts.
 //
-//   accepted   events answered 2xx, those of earlier runs included (what the log held at the start)
+//   accepted   events taken in: answered 2xx, or durable after the answer had gone out (a click's
+//              redirect waits 50 ms); those of earlier runs included
 //   appended   records in the log
 //   processed  records behind the stored offsets = counted + duplicates + dead_lettered + expired
 //   in_flight  appended - processed
