@@ -43,10 +43,10 @@ struct ReplayOptions {
     // Moves all event times by one amount so that the latest of all files becomes now, hence none
     // lies in the future.
     bool time_shift_now = false;
-    std::size_t batch = 500;      // events per request, 1 … 5,000
-    std::size_t connections = 1;  // 1 … 64; the order of the files is kept with 1 only
-    bool reverse = false;         // rows of each file from the last to the first; full speed only
-    bool allow_rejected = false;  // rejected events do not make the exit code 1
+    std::size_t batch = 500;        // events per request, 1 … 5,000
+    std::size_t connections = 1;    // 1 … 64; the order of the files is kept with 1 only
+    bool reverse = false;           // rows of each file from the last to the first; full speed only
+    bool allow_rejected = false;    // rejected events do not make the exit code 1
     std::string event_id_prefix{};  // put before ids found in the files; for a run with fresh ids
     Milliseconds request_timeout{30'000};
     Milliseconds give_up_after{600'000};  // without a single acknowledgement in this time

@@ -139,8 +139,7 @@ Result<ChildProcess> ChildProcess::start(const ChildOptions& options) {
         BlockedSignals blocked;
         pid = ::fork();
         if (pid == 0)
-            become(path.c_str(), arguments.data(), output.get(), write_end.get(),
-                   options, parent);
+            become(path.c_str(), arguments.data(), output.get(), write_end.get(), options, parent);
     }
     if (pid < 0)
         return system_error(fmt::format("cannot start {}", path), errno);
