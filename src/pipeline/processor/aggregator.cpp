@@ -112,7 +112,7 @@ void Aggregator::roll_up(Deltas& into) {
         domain::LocalHour hour = impl_->zone.hour(TimestampMs{key.bucket * ctr_bucket_ms});
         into.ads.push_back({key.ad, delta});
         into.campaigns.push_back({key.campaign, delta});
-        into.hours.push_back({key.ad, hour, delta});
+        into.hours.push_back({key.ad, hour, delta, TimestampMs{key.bucket * ctr_bucket_ms}});
         into.days.push_back({key.ad, domain::day_of(hour), delta});
         if (delta.impressions == 0 && delta.clicks == 0)
             continue;
@@ -125,7 +125,10 @@ void Aggregator::roll_up(Deltas& into) {
     sort_and_merge(into.campaigns, by_id, merge_delta);
     sort_and_merge(
         into.hours, [](const HourDelta& entry) { return std::tuple(entry.ad, entry.hour); },
-        merge_delta);
+        [](HourDelta& merged, const HourDelta& from) {
+            merged.delta.merge(from.delta);
+            merged.latest = std::max(merged.latest, from.latest);
+        });
     sort_and_merge(
         into.days, [](const DayDelta& entry) { return std::tuple(entry.ad, entry.day); },
         merge_delta);

@@ -21,6 +21,7 @@ struct HourDelta {
     std::int64_t ad = 0;
     domain::LocalHour hour;
     domain::MetricDelta delta;
+    TimestampMs latest{};  // event time of its newest event, to ten seconds
 };
 
 struct DayDelta {

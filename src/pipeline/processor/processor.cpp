@@ -184,12 +184,12 @@ bool Processor::write_dead_letters(std::vector<PartitionState*>& due) {
 void Processor::flush_all() {
     SteadyTime begin = clock_.steady();
     flush_pending();
-    // Under load a flush covers mostly the same keys whatever its interval: taking twice as long
-    // between flushes as one takes leaves Redis and this thread the time to keep up.
+    // Under load a flush covers mostly the same keys whatever its interval: as much time between
+    // flushes as one takes leaves Redis and this thread half of it to keep up.
     SteadyTime end = clock_.steady();
     SteadyTime::duration least = options_.flush_interval;
     SteadyTime::duration most = std::max(options_.flush_interval, options_.flush_interval_max);
-    next_flush_ = end + std::clamp(2 * (end - begin), least, most);
+    next_flush_ = end + std::clamp(end - begin, least, most);
 }
 
 void Processor::flush_pending() {

@@ -187,11 +187,17 @@ void AlertService::sweep() {
     redis::Client client(options_.redis);
     redis::Script script(redis_sink::sweep_script_source());
     std::string quiet = std::to_string(options_.quiet_closes_after.count());
+    std::string cursors[] = {"0", "0"};
     while (!stop_.wait(options_.sweep_interval)) {
         std::string now = std::to_string(clock_.wall().value);
-        std::string_view names[] = {keys::open_incidents, keys::anomalies};
-        std::string_view arguments[] = {now, quiet};
-        (void)redis::evaluate(client, script, names, arguments);  // the next round tries again
+        std::string_view names[] = {keys::open_incidents, keys::anomalies, keys::ad_windows,
+                                    keys::campaign_windows};
+        std::string_view arguments[] = {now, quiet, cursors[0], cursors[1]};
+        auto reply = redis::evaluate(client, script, names, arguments);
+        if (!reply || reply.value().elements.size() != 3)
+            continue;  // the next round tries again
+        cursors[0] = reply.value().elements[1].text;
+        cursors[1] = reply.value().elements[2].text;
     }
 }
 

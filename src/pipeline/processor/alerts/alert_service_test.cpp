@@ -71,7 +71,7 @@ protected:
         options.poll_interval = Milliseconds{5};
         options.backoff_min = Milliseconds{5};
         options.backoff_max = Milliseconds{10};
-        options.lease = Milliseconds{500};
+        options.lease = Milliseconds{30'000};  // given back at stop(); never runs out in a test
         std::vector<std::unique_ptr<AlertSink>> sinks;
         sinks.push_back(std::make_unique<FakeSink>("one", one_));
         sinks.push_back(std::make_unique<FakeSink>("two", two_));

@@ -6,6 +6,11 @@
 #include "pipeline/processor/redis_sink/keys.hpp"
 
 namespace adtally::redis_sink {
+namespace {
+
+constexpr std::int64_t late_after_ms = 3'600'000;
+
+}  // namespace
 
 void FlushCall::add(std::string_view text) {
     slices_.emplace_back(bytes_.size(), text.size());
@@ -30,11 +35,13 @@ void FlushCall::build(std::string_view topic, const processor::Flush& flush,
                       const processor::Thresholds& thresholds, TimestampMs now) {
     bytes_.clear();
     slices_.clear();
-    add(4);
+    add(6);
     add(keys::offset(topic, flush.partition));
     add(keys::books(topic, flush.partition));
     add(keys::anomalies);
     add(keys::open_incidents);
+    add(keys::ad_windows);
+    add(keys::campaign_windows);
 
     add(flush.start.value);
     add(flush.end.value);
@@ -72,13 +79,13 @@ void FlushCall::build(std::string_view topic, const processor::Flush& flush,
         add_counters(hour.delta);
         add(keys::hour_of_day(hour.ad, hour.hour));
         add(domain::format_day(domain::day_of(hour.hour)));
+        add(now.value - hour.latest.value > late_after_ms ? 1 : 0);
     }
     for (const auto& day : deltas.days) {
         add(keys::daily(day.ad, day.day));
         add_counters(day.delta);
     }
     for (const auto& window : deltas.windows) {
-        add(keys::ctr_window(window.entity, window.id));
         add(keys::name_of(window.entity));
         add(window.id);
         add(window.bucket);

@@ -29,7 +29,8 @@ std::string lua_names() {
         "local CTR, CPC, CPM, DAY = '{}', '{}', '{}', '{}'\n"
         "local TOP = {{impressions = '{}', clicks = '{}', ctr = '{}', cost = '{}'}}\n"
         "local HOUR_TTL, DATED_TTL, DAILY_TTL, SESSION_TTL = {}, {}, {}, {}\n"
-        "local KEPT, WINDOW, BUCKET_MS = {}, {}, {}\n",
+        "local KEPT, WINDOW, BUCKET_MS = {}, {}, {}\n"
+        "local CHUNK = 4000\n",  // arguments of one call: Lua's stack ends near 8,000
         list, keys::ctr, keys::cpc, keys::cpm, keys::day_held, keys::top_ads("impressions"),
         keys::top_ads("clicks"), keys::top_ads("ctr"), keys::top_ads("cost"), keys::hour_of_day_ttl,
         keys::dated_hour_ttl, keys::daily_ttl, keys::session_ttl, keys::anomalies_kept,
@@ -55,67 +56,97 @@ local FIRST = 19
 )lua";
 
 constexpr std::string_view lua_check = R"lua(
--- Phase one: look, and touch nothing.
+-- Phase one: look, and touch nothing. Keys are read in chunks: a call a key would be the flush.
 local foreign
 local function refuse(key, what) foreign = foreign or {key, what} end
 local function must_be(key, kind)
   local found = call('TYPE', key).ok
   if found ~= 'none' and found ~= kind then refuse(key, 'holds a ' .. found) end
 end
--- A reading that answers with an error when the key is of another type.
-local function look(kind, command, key, ...)
-  local value = redis.pcall(command, key, ...)
-  if type(value) == 'table' and value.err then refuse(key, 'does not hold a ' .. kind) end
-  return value
-end
-local function must_be_integer(key, value)
-  if value then
-    if not string.find(value, '^-?%d+$') then refuse(key, 'is no integer') end
-  else
-    must_be(key, 'string')  -- MGET tells nothing of a key of another type
-  end
-end
-local function read_counters(prefix, at)
-  local values = call('MGET', prefix .. MEMBERS[1], prefix .. MEMBERS[2], prefix .. MEMBERS[3],
-                      prefix .. MEMBERS[4], prefix .. MEMBERS[5])
-  for m = 1, 5 do
-    if ARGV[at + m - 1] ~= '0' then must_be_integer(prefix .. MEMBERS[m], values[m]) end
-  end
-  return values
-end
 must_be(KEYS[2], 'hash')
 must_be(KEYS[3], 'stream')
 must_be(KEYS[4], 'set')
+must_be(KEYS[5], 'hash')
+must_be(KEYS[6], 'hash')
 for _, key in pairs(TOP) do must_be(key, 'zset') end
-local before, at = {}, FIRST
+if foreign then return {2, foreign[1], foreign[2]} end
+
+local function fetch(command, first, keys)
+  local values = {}
+  for from = 1, #keys, CHUNK do
+    local to, part = math.min(from + CHUNK - 1, #keys)
+    if first then part = call(command, first, unpack(keys, from, to))
+    else part = call(command, unpack(keys, from, to)) end
+    for i = 1, to - from + 1 do values[from + i - 1] = part[i] end
+  end
+  return values
+end
+local wanted, integer = {}, {}
+local function want(key, must_be_integer)
+  wanted[#wanted + 1] = key
+  integer[#wanted] = must_be_integer
+end
+local at = FIRST
 for i = 1, N[1] + N[2] do
-  before[i] = read_counters(ARGV[at], at + 2)
+  for m = 1, 5 do want(ARGV[at] .. MEMBERS[m], ARGV[at + 1 + m] ~= '0') end
   at = at + 7
 end
-local hour_before, today = {}, {}
+local function want_changed(prefix, first)
+  for m = 1, 5 do
+    if ARGV[first + m - 1] ~= '0' then want(prefix .. MEMBERS[m], true) end
+  end
+end
 for i = 1, N[3] do
-  hour_before[i] = read_counters(ARGV[at], at + 1)
-  local prefix = ARGV[at + 6]
-  today[prefix] = today[prefix] or look('string', 'GET', prefix .. DAY) or ''
-  if today[prefix] == ARGV[at + 7] then read_counters(prefix, at + 1) end
-  at = at + 8
+  want_changed(ARGV[at], at + 1)
+  want(ARGV[at + 6] .. DAY)
+  want_changed(ARGV[at + 6], at + 1)
+  at = at + 9
 end
-local day_before = {}
 for i = 1, N[4] do
-  day_before[i] = read_counters(ARGV[at], at + 1)
+  want_changed(ARGV[at], at + 1)
   at = at + 6
 end
-local window_before = {}
-for i = 1, N[5] do
-  local key = ARGV[at]
-  window_before[key] = window_before[key] or
-      look('hash', 'HMGET', key, 'head', 'impressions', 'clicks', 'incident')
-  at = at + 6
-end
+local FIRST_WINDOW = at
+at = at + N[5] * 5
+local FIRST_SESSION = at
 for i = 1, N[6] do
-  local clicks = look('string', 'GET', ARGV[at])
-  if not foreign then must_be_integer(ARGV[at], clicks) end
+  want(ARGV[at], true)
   at = at + 4
+end
+local before = fetch('MGET', nil, wanted)
+for i = 1, #wanted do
+  local value = before[i]
+  if not value then
+    if integer[i] or string.sub(wanted[i], -4) == ':' .. DAY then
+      must_be(wanted[i], 'string')  -- MGET tells nothing of a key of another type
+    end
+  elseif integer[i] and not string.find(value, '^-?%d+$') then
+    refuse(wanted[i], 'is no integer')
+  end
+end
+
+-- The window of an entity: "head;impressions;clicks;head's impressions;head's clicks;seen;incident;"
+-- and its other buckets, "bucket=impressions,clicks " each.
+local PACKED = '^(%d+);(%d+);(%d+);(%d+);(%d+);(%d+);([^;]*);(.*)$'
+local windows = {ad = {}, campaign = {}}
+local HASHES = {ad = KEYS[5], campaign = KEYS[6]}
+do
+  local ids = {ad = {}, campaign = {}}
+  at = FIRST_WINDOW
+  for i = 1, N[5] do
+    local list, id = ids[ARGV[at]], ARGV[at + 1]
+    if list[#list] ~= id then list[#list + 1] = id end
+    at = at + 5
+  end
+  for kind, list in pairs(ids) do
+    local values = fetch('HMGET', HASHES[kind], list)
+    for i, id in ipairs(list) do
+      if values[i] and not string.find(values[i], PACKED) then
+        refuse(HASHES[kind], 'is no window at ' .. id)
+      end
+      windows[kind][id] = values[i]
+    end
+  end
 end
 if foreign then return {2, foreign[1], foreign[2]} end
 )lua";
@@ -133,10 +164,9 @@ local function add(key, delta)
   if value < 9007199254740992 then return text(value) end
   return call('GET', key)
 end
--- Calls a command with as many arguments at once as Lua's stack takes.
 local function call_in_chunks(command, first, list)
-  for from = 1, #list, 4000 do
-    local to = math.min(from + 3999, #list)
+  for from = 1, #list, CHUNK do
+    local to = math.min(from + CHUNK - 1, #list)
     if first then call(command, first, unpack(list, from, to))
     else call(command, unpack(list, from, to)) end
   end
@@ -196,17 +226,18 @@ local function rank(by, score, id)
   list[#list + 1] = id
 end
 at = FIRST
+local seen_before = 0  -- how far `before` has been used up: in the order of `want`
 for i = 1, N[1] + N[2] do
-  local prefix, id, now = ARGV[at], ARGV[at + 1], before[i]
+  local prefix, id, now = ARGV[at], ARGV[at + 1], {}
   for m = 1, 5 do
-    local delta = ARGV[at + 1 + m]
-    if delta ~= '0' then now[m] = sum(prefix .. MEMBERS[m], now[m] or '0', delta) end
-    reply[#reply + 1] = now[m] or '0'
+    local old, delta = before[seen_before + m] or '0', ARGV[at + 1 + m]
+    now[m] = delta == '0' and old or sum(prefix .. MEMBERS[m], old, delta)
+    reply[#reply + 1] = now[m]
   end
-  local impressions, clicks = tonumber(now[1] or '0'), tonumber(now[2] or '0')
-  local cost = now[4] or '0'
+  seen_before = seen_before + 5
+  local impressions, clicks, cost = tonumber(now[1]), tonumber(now[2]), now[4]
   if impressions > 0 then
-    set(prefix .. CTR, ratio((now[2] or '0') .. '000000', impressions))
+    set(prefix .. CTR, ratio(now[2] .. '000000', impressions))
     set(prefix .. CPM, ratio(cost, impressions))
   end
   if clicks > 0 then set(prefix .. CPC, ratio(cost, clicks * 1000)) end
@@ -223,38 +254,48 @@ for by, list in pairs(ranks) do call_in_chunks('ZADD', TOP[by], list) end
 )lua";
 
 constexpr std::string_view lua_buckets = R"lua(
-local function add_dated(prefix, first, values, ttl)
+local function add_dated(prefix, first, ttl)
   for m = 1, 5 do
     local delta = ARGV[first + m - 1]
     if delta ~= '0' then
       local key = prefix .. MEMBERS[m]
       add(key, delta)
-      if not values[m] then call('EXPIRE', key, ttl) end
+      seen_before = seen_before + 1
+      if not before[seen_before] then call('EXPIRE', key, ttl) end
     end
   end
 end
+-- The undated hour holds the most recent day that had events: a newer day replaces it. It expires
+-- 48 h after its last write. Events of the last hour do not renew that with every write: they find a
+-- key that was made within it, and given two hours more.
+local today = {}
 for i = 1, N[3] do
-  add_dated(ARGV[at], at + 1, hour_before[i], DATED_TTL)
-  -- The undated hour holds the most recent day that had events: a newer day replaces it.
-  local prefix, day = ARGV[at + 6], ARGV[at + 7]
-  if day > today[prefix] then
+  add_dated(ARGV[at], at + 1, DATED_TTL)
+  local prefix, day, late = ARGV[at + 6], ARGV[at + 7], ARGV[at + 8] == '1'
+  local ttl = late and HOUR_TTL or HOUR_TTL + 7200
+  seen_before = seen_before + 1
+  local held = today[prefix] or before[seen_before] or ''
+  local newer = day > held
+  if newer then
     for m = 1, 5 do call('DEL', prefix .. MEMBERS[m]) end
-    today[prefix] = day
   end
-  if day == today[prefix] then
-    call('SET', prefix .. DAY, day, 'EX', HOUR_TTL)
-    for m = 1, 5 do
-      local delta = ARGV[at + m]
-      if delta ~= '0' then
-        add(prefix .. MEMBERS[m], delta)
-        call('EXPIRE', prefix .. MEMBERS[m], HOUR_TTL)
+  if newer or late and day == held then call('SET', prefix .. DAY, day, 'EX', ttl) end
+  today[prefix] = newer and day or held
+  for m = 1, 5 do
+    local delta = ARGV[at + m]
+    if delta ~= '0' then
+      seen_before = seen_before + 1
+      if day == today[prefix] then
+        local key = prefix .. MEMBERS[m]
+        add(key, delta)
+        if newer or late or not before[seen_before] then call('EXPIRE', key, ttl) end
       end
     end
   end
-  at = at + 8
+  at = at + 9
 end
 for i = 1, N[4] do
-  add_dated(ARGV[at], at + 1, day_before[i], DAILY_TTL)
+  add_dated(ARGV[at], at + 1, DAILY_TTL)
   at = at + 6
 end
 )lua";
@@ -267,72 +308,82 @@ local function report(id, rule, entity, entity_id, state, observed, threshold, e
   for _, field in ipairs(extra) do fields[#fields + 1] = field end
   call('XADD', KEYS[3], 'MAXLEN', KEPT, '*', unpack(fields))
 end
-local function judge(key, kind, id, head, impressions, clicks, incident)
+-- The incident that is open afterwards, or ''.
+local function judge(kind, id, head, impressions, clicks, incident)
   local function tell(name, state, limit)
     local observed = impressions > 0 and ratio(text(clicks) .. '000000', impressions) or '0.000000'
     report(name, 'ctr', kind, id, state, observed, ratio(text(limit), 1), text(head * BUCKET_MS),
            {'impressions', text(impressions), 'clicks', text(clicks)})
   end
-  if not incident then
+  if incident == '' then
     if impressions >= CTR_LEAST and clicks * 1000000 > CTR_OPEN * impressions then
       incident = 'ctr:' .. kind .. ':' .. id .. ':' .. text(head * BUCKET_MS)
-      call('HSET', key, 'incident', incident)
-      call('SADD', KEYS[4], key)
+      call('SADD', KEYS[4], kind .. ':' .. id)
       tell(incident, 'OPEN', CTR_OPEN)
     end
   elseif clicks * 1000000 < CTR_CLOSE * impressions then
-    call('HDEL', key, 'incident')
-    call('SREM', KEYS[4], key)
+    call('SREM', KEYS[4], kind .. ':' .. id)
     tell(incident, 'RESOLVED', CTR_CLOSE)
+    incident = ''
   end
+  return incident
 end
--- Drops the buckets that the window has left and sums up what stays.
-local function resum(key, head)
-  local all, impressions, clicks = call('HGETALL', key), 0, 0
-  for f = 1, #all, 2 do
-    local bucket = string.match(all[f], '^b(%d+)$')
-    if bucket and tonumber(bucket) <= head - WINDOW then
-      call('HDEL', key, all[f])
-    elseif bucket then
-      local i, c = string.match(all[f + 1], '^(%d+),(%d+)$')
+-- Without the buckets that the window has left; and the sums of what stays.
+local function prune(others, head)
+  local kept, impressions, clicks = {}, 0, 0
+  for bucket, i, c in string.gmatch(others, '(%d+)=(%d+),(%d+) ') do
+    if tonumber(bucket) > head - WINDOW then
+      kept[#kept + 1] = bucket .. '=' .. i .. ',' .. c .. ' '
       impressions, clicks = impressions + i, clicks + c
     end
   end
-  return impressions, clicks
+  return table.concat(kept), impressions, clicks
 end
+local function add_late(others, bucket, i, c)
+  local found
+  others = string.gsub(others, '(%d+)=(%d+),(%d+) ', function(b, old_i, old_c)
+    if b ~= bucket then return nil end
+    found = true
+    return b .. '=' .. text(old_i + i) .. ',' .. text(old_c + c) .. ' '
+  end)
+  return found and others or others .. bucket .. '=' .. i .. ',' .. c .. ' '
+end
+local changed = {ad = {}, campaign = {}}
+at = FIRST_WINDOW
 local w = 1
 while w <= N[5] do
-  local key, kind, id = ARGV[at], ARGV[at + 1], ARGV[at + 2]
-  local state = window_before[key]
-  local head, moved, fields = tonumber(state[1] or '-1'), false, {}
-  local impressions, clicks = tonumber(state[2] or '0'), tonumber(state[3] or '0')
-  while w <= N[5] and ARGV[at] == key do
-    local bucket, i, c = tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4]), tonumber(ARGV[at + 5])
-    if bucket > head then head, moved = bucket, true end
-    if bucket > head - WINDOW then
-      local field = 'b' .. ARGV[at + 3]
-      local old = call('HGET', key, field)
-      local old_i, old_c = 0, 0
-      if old then old_i, old_c = string.match(old, '^(%d+),(%d+)$') end
-      fields[#fields + 1] = field
-      fields[#fields + 1] = text(old_i + i) .. ',' .. text(old_c + c)
-      impressions, clicks = impressions + i, clicks + c
+  local kind, id = ARGV[at], ARGV[at + 1]
+  local head, impressions, clicks, head_i, head_c, _, incident, others =
+      string.match(windows[kind][id] or '0;0;0;0;0;0;;', PACKED)
+  head, impressions, clicks = tonumber(head), tonumber(impressions), tonumber(clicks)
+  head_i, head_c = tonumber(head_i), tonumber(head_c)
+  while w <= N[5] and ARGV[at] == kind and ARGV[at + 1] == id do
+    local bucket, i, c = tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4])
+    if bucket > head then
+      if head_i + head_c > 0 then
+        others = others .. text(head) .. '=' .. text(head_i) .. ',' .. text(head_c) .. ' '
+      end
+      head, head_i, head_c = bucket, 0, 0
+      others, impressions, clicks = prune(others, head)
     end
-    at, w = at + 6, w + 1
+    if bucket == head then
+      head_i, head_c = head_i + i, head_c + c
+    elseif bucket > head - WINDOW then
+      others = add_late(others, ARGV[at + 2], ARGV[at + 3], ARGV[at + 4])
+    else
+      i, c = 0, 0  -- older than the window
+    end
+    impressions, clicks = impressions + i, clicks + c
+    at, w = at + 5, w + 1
   end
-  if moved then
-    call('HSET', key, unpack(fields))
-    impressions, clicks = resum(key, head)
-    call('EXPIRE', key, 3600)
-    fields = {}
-  end
-  for _, value in ipairs({'head', text(head), 'impressions', text(impressions), 'clicks',
-                          text(clicks), 'seen', NOW}) do
-    fields[#fields + 1] = value
-  end
-  call('HSET', key, unpack(fields))
-  judge(key, kind, id, head, impressions, clicks, state[4])
+  incident = judge(kind, id, head, impressions, clicks, incident)
+  local list = changed[kind]
+  list[#list + 1] = id
+  list[#list + 1] = string.format('%d;%d;%d;%d;%d;%s;%s;%s', head, impressions, clicks, head_i,
+                                  head_c, NOW, incident, others)
 end
+for kind, list in pairs(changed) do call_in_chunks('HSET', HASHES[kind], list) end
+at = FIRST_SESSION
 for i = 1, N[6] do
   local key, session, delta = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 2])
   local clicks = tonumber(add(key, ARGV[at + 2]))
@@ -356,23 +407,40 @@ return reply
 )lua";
 
 constexpr std::string_view lua_sweep = R"lua(
-local closed = 0
-for _, key in ipairs(redis.call('SMEMBERS', KEYS[1])) do
-  local w = redis.call('HMGET', key, 'incident', 'seen', 'head', 'impressions', 'clicks')
-  if not w[1] then
-    redis.call('SREM', KEYS[1], key)
-  elseif tonumber(ARGV[1]) - tonumber(w[2]) > tonumber(ARGV[2]) then
-    local kind, id = string.match(w[1], '^ctr:(%a+):(%d+):')
-    redis.call('HDEL', key, 'incident')
-    redis.call('SREM', KEYS[1], key)
-    redis.call('XADD', KEYS[2], 'MAXLEN', KEPT, '*', 'id', w[1], 'rule', 'ctr', 'entity', kind,
+local HASHES = {ad = KEYS[3], campaign = KEYS[4]}
+local PACKED = '^(%d+);(%d+);(%d+);(%d+);(%d+);(%d+);([^;]*);(.*)$'
+local now, silence, closed = tonumber(ARGV[1]), tonumber(ARGV[2]), 0
+for _, member in ipairs(redis.call('SMEMBERS', KEYS[1])) do
+  local kind, id = string.match(member, '^(%a+):(%d+)$')
+  local packed = HASHES[kind] and redis.call('HGET', HASHES[kind], id)
+  local head, impressions, clicks, head_i, head_c, seen, incident, others =
+      string.match(packed or '', PACKED)
+  if not head or incident == '' then
+    redis.call('SREM', KEYS[1], member)
+  elseif now - tonumber(seen) > silence then
+    redis.call('SREM', KEYS[1], member)
+    redis.call('HSET', HASHES[kind], id, table.concat(
+        {head, impressions, clicks, head_i, head_c, seen, '', others}, ';'))
+    redis.call('XADD', KEYS[2], 'MAXLEN', KEPT, '*', 'id', incident, 'rule', 'ctr', 'entity', kind,
                'entity_id', id, 'state', 'RESOLVED', 'observed', 'no traffic', 'threshold', '',
-               'event_time_ms', string.format('%.0f', tonumber(w[3]) * BUCKET_MS),
-               'detected_at_ms', ARGV[1], 'impressions', w[4], 'clicks', w[5])
+               'event_time_ms', string.format('%d', tonumber(head) * BUCKET_MS),
+               'detected_at_ms', ARGV[1], 'impressions', impressions, 'clicks', clicks)
     closed = closed + 1
   end
 end
-return closed
+-- A step through the windows: those that nothing has touched for an hour are forgotten.
+local cursors = {}
+for i, hash in ipairs({KEYS[3], KEYS[4]}) do
+  local step = redis.call('HSCAN', hash, ARGV[2 + i], 'COUNT', 1000)
+  cursors[i] = step[1]
+  for f = 1, #step[2], 2 do
+    local seen, incident = string.match(step[2][f + 1], '^%d+;%d+;%d+;%d+;%d+;(%d+);([^;]*);')
+    if seen and incident == '' and now - tonumber(seen) > 3600000 then
+      redis.call('HDEL', hash, step[2][f])
+    end
+  end
+end
+return {closed, cursors[1], cursors[2]}
 )lua";
 
 }  // namespace

@@ -27,8 +27,10 @@ private:
 };
 
 std::string flush_script_source();
-// Closes incidents whose entity has had no event for the length of the window.
-// KEYS: open incidents, anomalies. ARGV: now in ms, silence in ms. Returns how many were closed.
+// Closes incidents whose entity has had no event for `silence`, and forgets windows that nothing
+// has touched for an hour, a thousand or so a call. KEYS: open incidents, anomalies, windows of
+// ads, windows of campaigns. ARGV: now in ms, silence in ms, two cursors ("0" at first). Returns
+// {closed, cursor, cursor}.
 std::string sweep_script_source();
 
 processor::FlushOutcome parse_flush_reply(const redis::Reply& reply, const processor::Flush& flush);

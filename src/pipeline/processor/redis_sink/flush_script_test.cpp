@@ -2,6 +2,8 @@
 #include "pipeline/processor/redis_sink/flush_script.hpp"
 
 #include <gtest/gtest.h>
+#include <algorithm>
+#include <map>
 #include <random>
 
 #include "pipeline/processor/aggregator.hpp"
@@ -165,7 +167,8 @@ TEST_F(FlushScript, AForeignKeyIsRefusedBeforeAnythingIsWritten) {
         {{"HSET", "daily:metrics:1:2024-01-15:impressions", "a", "b"},
          "daily:metrics:1:2024-01-15:impressions"},
         {{"SADD", "hourly:metrics:1:14:day", "x"}, "hourly:metrics:1:14:day"},
-        {{"SET", "adtally:ctr-window:ad:1", "x"}, "adtally:ctr-window:ad:1"},
+        {{"SET", "adtally:ctr-windows:ad", "x"}, "adtally:ctr-windows:ad"},
+        {{"HSET", "adtally:ctr-windows:campaign", "1", "x"}, "adtally:ctr-windows:campaign"},
         {{"SET", "session:clicks:s", "x"}, "session:clicks:s"},
         {{"SET", "anomalies", "x"}, "anomalies"},
         {{"SET", "top:ads:ctr", "x"}, "top:ads:ctr"},
@@ -336,17 +339,90 @@ TEST_F(FlushScript, TheSweepClosesWhatWentQuiet) {
     ASSERT_EQ(flush().kind, Kind::applied);
     ASSERT_EQ(anomalies().size(), 2u);
     redis::Script sweep(sweep_script_source());
-    std::string_view names[] = {keys::open_incidents, keys::anomalies};
+    std::string_view names[] = {keys::open_incidents, keys::anomalies, keys::ad_windows,
+                                keys::campaign_windows};
     auto closed_at = [&](std::int64_t now) {
         std::string at = std::to_string(now);
-        std::string_view arguments[] = {at, "300000"};
+        std::string_view arguments[] = {at, "300000", "0", "0"};
         auto reply = redis::evaluate(client_, sweep, names, arguments);
-        return reply ? reply.value().integer : -1;
+        EXPECT_TRUE(reply.has_value() && reply.value().elements.size() == 3);
+        return reply && !reply.value().elements.empty() ? reply.value().elements[0].integer : -1;
     };
     EXPECT_EQ(closed_at(clock_.wall().value + 200'000), 0);
     EXPECT_EQ(closed_at(clock_.wall().value + 400'000), 2);
     EXPECT_EQ(closed_at(clock_.wall().value + 400'000), 0);
     EXPECT_EQ(field(anomalies().back(), "state"), "RESOLVED");
+    EXPECT_EQ(run({"HLEN", keys::ad_windows}).integer, 1);
+    EXPECT_EQ(closed_at(clock_.wall().value + 3'700'000), 0);
+    EXPECT_EQ(run({"HLEN", keys::ad_windows}).integer, 0) << "forgotten after an hour";
+}
+
+// The packed windows against the definition: sums over (newest - 5 min, newest], event by event.
+TEST_F(FlushScript, WindowsAgreeWithTheDefinitionOnRandomStreams) {
+    std::mt19937_64 random(11);
+    std::map<std::int64_t, std::pair<std::int64_t, std::int64_t>> buckets;
+    std::int64_t newest = 0;
+    std::int64_t time = noon;
+    for (int step = 0; step < 120; ++step) {
+        int events = static_cast<int>(random() % 20) + 1;
+        std::vector<std::int64_t> arrived;
+        for (int i = 0; i < events; ++i) {
+            time += static_cast<std::int64_t>(random() % 8'000);
+            bool late = random() % 4 == 0;
+            std::int64_t at = late ? time - static_cast<std::int64_t>(random() % 400'000) : time;
+            bool click = random() % 8 == 0;
+            add({.type = click ? EventType::click : EventType::impression, .time_ms = at});
+            arrived.push_back(click ? -at : at);
+        }
+        ASSERT_EQ(flush().kind, Kind::applied);
+        std::sort(arrived.begin(), arrived.end(), [](std::int64_t a, std::int64_t b) {
+            return std::abs(a) < std::abs(b);  // a flush's buckets come in their order
+        });
+        for (std::int64_t signed_at : arrived) {
+            std::int64_t bucket = std::abs(signed_at) / 10'000;
+            newest = std::max(newest, bucket);
+            if (bucket > newest - 30) {
+                auto& [impressions, clicks] = buckets[bucket];
+                (signed_at < 0 ? clicks : impressions) += 1;
+            }
+            std::erase_if(buckets, [&](const auto& entry) { return entry.first <= newest - 30; });
+        }
+        std::int64_t impressions = 0;
+        std::int64_t clicks = 0;
+        for (const auto& [bucket, counts] : buckets) {
+            impressions += counts.first;
+            clicks += counts.second;
+        }
+        std::string packed = run({"HGET", keys::ad_windows, "1"}).text;
+        EXPECT_TRUE(packed.starts_with(std::to_string(newest) + ";" + std::to_string(impressions) +
+                                       ";" + std::to_string(clicks) + ";"))
+            << "step " << step << ": " << packed << " is not " << impressions << ", " << clicks;
+    }
+}
+
+TEST_F(FlushScript, AnHourOfTheDayExpires48HoursAfterItsLastWrite) {
+    auto ttl = [this](std::string_view key) {
+        return static_cast<double>(run({"TTL", key}).integer);
+    };
+    std::int64_t now = clock_.wall().value;
+    add({.time_ms = now});
+    ASSERT_EQ(flush().kind, Kind::applied);
+    std::string prefix = keys::hour_of_day(1, domain::LocalHour{now / hour_ms});
+    EXPECT_NEAR(ttl(prefix + "impressions"), 50 * 3600, 60) << "made: good for what may follow";
+    EXPECT_NEAR(ttl(prefix + "day"), 50 * 3600, 60);
+    (void)run({"EXPIRE", prefix + "impressions", "1000"});
+    add({.time_ms = now});
+    ASSERT_EQ(flush().kind, Kind::applied);
+    EXPECT_NEAR(ttl(prefix + "impressions"), 1000, 60) << "not renewed within the hour";
+    std::int64_t late = now - 3 * hour_ms;
+    std::string late_prefix = keys::hour_of_day(1, domain::LocalHour{late / hour_ms});
+    add({.time_ms = late});
+    ASSERT_EQ(flush().kind, Kind::applied);
+    (void)run({"EXPIRE", late_prefix + "impressions", "1000"});
+    add({.time_ms = late});
+    ASSERT_EQ(flush().kind, Kind::applied);
+    EXPECT_NEAR(ttl(late_prefix + "impressions"), 48 * 3600, 60) << "late events renew it";
+    EXPECT_NEAR(ttl(late_prefix + "day"), 48 * 3600, 60);
 }
 
 TEST_F(FlushScript, BooksAddUpToTheOffset) {

@@ -34,10 +34,6 @@ std::string session_clicks(std::string_view session) {
     return fmt::format("session:clicks:{}", session);
 }
 
-std::string ctr_window(processor::Entity entity, std::int64_t id) {
-    return fmt::format("adtally:ctr-window:{}:{}", name_of(entity), id);
-}
-
 std::string offset(std::string_view topic, Partition partition) {
     return fmt::format("adtally:offset:{}:{}", topic, partition.value);
 }

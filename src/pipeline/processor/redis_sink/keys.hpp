@@ -29,16 +29,18 @@ std::string hour_of_day(std::int64_t ad, domain::LocalHour hour);  // hourly:met
 std::string dated_hour(std::int64_t ad, domain::LocalHour hour);  // hourly:metrics:1:2024-01-15T14:
 std::string daily(std::int64_t ad, domain::LocalDay day);         // daily:metrics:1:2024-01-15:
 
-std::string session_clicks(std::string_view session);               // session:clicks:s-1
-std::string ctr_window(processor::Entity entity, std::int64_t id);  // adtally:ctr-window:ad:1
-std::string offset(std::string_view topic, Partition partition);    // adtally:offset:ad-events:0
-std::string books(std::string_view topic, Partition partition);     // adtally:books:ad-events:0
-std::string log_binding(std::string_view topic);                    // adtally:log:ad-events
-std::string delivered(std::string_view sink);                       // adtally:alerts:log:delivered
-std::string delivery_lease(std::string_view sink);                  // adtally:alerts:log:lease
-std::string top_ads(std::string_view by);                           // top:ads:ctr
+std::string session_clicks(std::string_view session);             // session:clicks:s-1
+std::string offset(std::string_view topic, Partition partition);  // adtally:offset:ad-events:0
+std::string books(std::string_view topic, Partition partition);   // adtally:books:ad-events:0
+std::string log_binding(std::string_view topic);                  // adtally:log:ad-events
+std::string delivered(std::string_view sink);                     // adtally:alerts:log:delivered
+std::string delivery_lease(std::string_view sink);                // adtally:alerts:log:lease
+std::string top_ads(std::string_view by);                         // top:ads:ctr
 
 inline constexpr std::string_view anomalies = "anomalies";
+// Hashes: an entity's id to its sliding window, packed (flush_script.cpp says how).
+inline constexpr std::string_view ad_windows = "adtally:ctr-windows:ad";
+inline constexpr std::string_view campaign_windows = "adtally:ctr-windows:campaign";
 inline constexpr std::string_view open_incidents = "adtally:incidents:open";
 
 std::string_view name_of(processor::Entity entity);  // "ad", "campaign"
