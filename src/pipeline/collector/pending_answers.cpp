@@ -23,7 +23,7 @@ void move_into(Waiting& into, Waiting& from) {
 
 }  // namespace
 
-PendingAnswers::Slot* PendingAnswers::add(Waiting waiting, SteadyTime now) {
+PendingAnswers::Slot* PendingAnswers::add(Waiting&& waiting, SteadyTime now) {
     std::lock_guard lock(mutex_);
     Slot* slot = nullptr;
     if (free_.empty()) {

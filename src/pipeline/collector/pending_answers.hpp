@@ -54,7 +54,7 @@ public:
     PendingAnswers(const PendingAnswers&) = delete;
 
     // The slot is the completion's from now on.
-    Slot* add(Waiting waiting, SteadyTime now);
+    Slot* add(Waiting&& waiting, SteadyTime now);
     // The completion's: takes what is there and gives the slot back.
     Waiting finish(Slot* slot);
     // The deadline's: the answers that are due, without their slots; appended to `due`.

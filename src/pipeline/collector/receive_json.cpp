@@ -66,9 +66,7 @@ std::optional<domain::Rejection> Collector::prepare_json(const http::Request& re
             lane->decoder.decode_client(request.body, request.body_padding, options_.unknown_fields,
                                         into.received_at, lane->event))
         return rejection;
-    RequestDefaults defaults = defaults_of(request, lane->user_agent);
-    into.records.reserve(1, request.body.size() + encoder_room + defaults.user_agent.size());
-    return encoder_.add(*lane, defaults, into.received_at, into);
+    return encoder_.add(*lane, defaults_of(request, lane->user_agent), into.received_at, into);
 }
 
 void Collector::receive_batch(const http::Request& request, http::Responder responder) {

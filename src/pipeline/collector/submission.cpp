@@ -60,7 +60,9 @@ std::optional<domain::Rejection> Encoder::add(Lane& lane, const RequestDefaults&
     char key[largest_key_bytes];
     char* key_end = std::to_chars(key, key + sizeof key, event.ad_id.value).ptr;
     std::string_view ad(key, static_cast<std::size_t>(key_end - key));
-    if (must_measure_) {
+    // The first record, mostly the only one, is encoded apart: a batch of the exact size is small
+    // enough for the allocator's quick paths.
+    if (must_measure_ || into.records.empty()) {
         lane.encoded.clear();
         domain::append_canonical(event, lane.encoded);
         if (lane.encoded.size() + ad.size() > max_record_bytes_)
@@ -68,6 +70,7 @@ std::optional<domain::Rejection> Encoder::add(Lane& lane, const RequestDefaults&
                                      "the event is larger than the " +
                                          std::to_string(max_record_bytes_) +
                                          " bytes that the event log takes"};
+        into.records.reserve(1, ad.size() + lane.encoded.size());
         into.records.add(ad, lane.encoded);
     } else {
         domain::append_canonical(event, into.records.begin_value(ad));

@@ -1,6 +1,7 @@
 // Reading, deadlines and the end of a connection: see connection.hpp.
 #include "platform/http/connection.hpp"
 
+#include <boost/asio/bind_allocator.hpp>
 #include <boost/asio/buffer.hpp>
 
 #include "platform/http/loop.hpp"
@@ -46,10 +47,12 @@ void Connection::wait_for(Wait wait, Milliseconds span) {
 
 void Connection::read_into(std::span<char> room) {
     read_pending_ = true;
-    socket_->async_read_some(asio::buffer(room.data(), room.size()),
-                             [self = shared_from_this()](const ErrorCode& ec, std::size_t bytes) {
-                                 self->on_read(ec, bytes);
-                             });
+    auto done = [self = shared_from_this()](const ErrorCode& ec, std::size_t bytes) {
+        self->on_read(ec, bytes);
+    };
+    socket_->async_read_some(
+        asio::buffer(room.data(), room.size()),
+        asio::bind_allocator(OperationAllocator<void>(read_memory_), std::move(done)));
 }
 
 void Connection::on_read(const ErrorCode& ec, std::size_t bytes) {

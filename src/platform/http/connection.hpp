@@ -28,6 +28,7 @@
 #include "base/clock.hpp"
 #include "platform/http/client_address.hpp"
 #include "platform/http/mailbox.hpp"
+#include "platform/http/operation_memory.hpp"
 #include "platform/http/request_parser.hpp"
 #include "platform/http/router.hpp"
 #include "platform/http/server_core.hpp"
@@ -87,6 +88,7 @@ private:
 
     // connection_answer.cpp: the way back
     void answer(Response response);
+    void send_answer();
     void fail(const ParseError& error);
     void refuse_early(Problem problem, int retry_after_seconds = 1);
     void finish_accounting(int status);
@@ -115,7 +117,8 @@ private:
     SteadyTime deadline_{};
     std::size_t linger_bytes_ = 0;
     Response response_;  // given by the handler, then being written
-    std::string out_;    // head of an answer, or bytes of a stream
+    std::string out_;    // an answer's head, with a small body; or bytes of a stream
+    OperationMemory read_memory_;
     std::shared_ptr<StreamState> stream_;
     State state_ = State::reading;
     Wait wait_ = Wait::nothing;

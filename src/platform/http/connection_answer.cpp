@@ -12,6 +12,10 @@ namespace adtally::http {
 
 namespace asio = boost::asio;
 
+namespace {
+constexpr std::size_t small_body = 1u << 10;
+}  // namespace
+
 void Connection::respond(Response response) {
     response_ = std::move(response);
     if (mailbox_->is_here() && dispatching_)
@@ -43,7 +47,7 @@ void Connection::deliver(Mail mail) {
     }
     switch (mail) {
         case Mail::answer:
-            answer(std::move(response_));
+            send_answer();
             return pump();
         case Mail::stream_head:
             return begin_stream();
@@ -69,9 +73,13 @@ void Connection::finish_accounting(int status) {
 }
 
 void Connection::answer(Response response) {
-    ADTALLY_ASSERT(response.status >= 200 && response.status <= 599);
-    ServerCore& core = loop_.core();
     response_ = std::move(response);
+    send_answer();
+}
+
+void Connection::send_answer() {
+    ADTALLY_ASSERT(response_.status >= 200 && response_.status <= 599);
+    ServerCore& core = loop_.core();
     if (core.options.decorate)
         core.options.decorate(request_, response_);
     finish_accounting(response_.status);
@@ -85,9 +93,16 @@ void Connection::answer(Response response) {
                         .http11 = !known || head.http11,
                         .keep_alive = !close_after_};
     write_response_head(response_, options, out_);
-    bool with_body = may_have_body(response_.status) && request_.method != Method::head;
+    std::string_view body;
+    if (may_have_body(response_.status) && request_.method != Method::head)
+        body = response_.body;
+    // One buffer is cheaper for the kernel than two.
+    if (body.size() <= small_body) {
+        out_ += body;
+        body = {};
+    }
     state_ = State::writing;
-    write_out(with_body ? std::string_view(response_.body) : std::string_view{});
+    write_out(body);
 }
 
 void Connection::fail(const ParseError& error) {
@@ -115,7 +130,8 @@ void Connection::write_out(std::string_view body) {
                                               asio::buffer(body.data(), body.size())};
     std::size_t total = out_.size() + body.size();
     ErrorCode ec;
-    std::size_t sent = socket_->write_some(buffers, ec);
+    std::size_t sent =
+        body.empty() ? socket_->write_some(buffers[0], ec) : socket_->write_some(buffers, ec);
     if (!ec && sent == total)
         return answered();
     if (ec && ec != asio::error::would_block)

@@ -147,7 +147,7 @@ void Connection::call_handler(const Route& route) {
         case Given::nothing:
             return;  // later
         case Given::answer:
-            return answer(std::move(response_));
+            return send_answer();
         case Given::stream:
             return begin_stream();
     }

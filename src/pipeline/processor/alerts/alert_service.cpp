@@ -122,8 +122,9 @@ private:
         if (ours) {
             ADTALLY_TRY(client_.command({"PEXPIRE", key, span}));
         }
-        if (!ours)
-            cursor_.clear();  // the holder moves it
+        // Whoever held it before has moved the cursor since we last looked.
+        if (!ours || !held_)
+            cursor_.clear();
         held_ = ours;
         renewed_ = now;
         return ours;
