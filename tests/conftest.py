@@ -39,7 +39,7 @@ def seed():
 
 @pytest.fixture
 def make_adtally(request, tmp_path):
-    """Starts as many as a test wants: make_adtally("--crash-at", "log_after_commit:3")."""
+    """Starts as many as a test wants: make_adtally("--crash-at", "log-after-commit:3")."""
     started = request.node.stash.setdefault(_STARTED, [])
 
     def make(*arguments, start=True, **options):

@@ -5,9 +5,9 @@
 // kept as asked), `stored` for what the log holds (schema and received_at allowed, unknown fields
 // skipped: a newer writer may add some).
 //
-// Encoding is hand-written into one growing buffer, members in the order of DESIGN §3, absent ones
-// left out, then received_at and schema: equal events give equal bytes. Times are written as
-// RFC 3339 UTC with milliseconds.
+// Encoding is hand-written into one growing buffer, members in the order of
+// schema/stored-event.schema.json, absent left out, then received_at and schema: equal events give
+// equal bytes. Times are written as RFC 3339 UTC with milliseconds.
 //
 // Memory: a decoder keeps room for the largest input it has seen (about seven times its bytes) and
 // allocates nothing else once it has it; words are only made for a Rejection.

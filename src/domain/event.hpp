@@ -1,4 +1,4 @@
-// The event: what happened to an ad, as DESIGN §3 defines it.
+// The event: what happened to an ad (schema/event.schema.json).
 //
 // Every text is a view: into the request's body while collecting, into the log's record while
 // processing. An Event owns nothing but the list of attributes and is reused from event to event.

@@ -25,7 +25,7 @@ struct MetricDelta {
     friend bool operator==(const MetricDelta&, const MetricDelta&) = default;
 };
 
-// Ratios of absolute values as DESIGN §5 publishes them: 6 decimal places, rounded half up.
+// Ratios of absolute values: 6 decimal places, rounded half up.
 // Micros of a currency unit for cpc and cpm; parts per million for ctr. -1: undefined (zero
 // denominator). Exact for all non-negative inputs (128-bit arithmetic).
 std::int64_t ctr_millionths(std::int64_t impressions, std::int64_t clicks);

@@ -12,7 +12,7 @@ namespace adtally::domain::testing {
 // 2024-01-15T14:03:30Z: eight seconds after the example event.
 inline constexpr TimestampMs now{1'705'327'410'000};
 
-// DESIGN's example, as a client sends it.
+// An event with every member, as a client sends it.
 inline constexpr std::string_view example =
     R"({"event_id":"0190b6f3-7c1e-7a5b-9c0d-2f4e8a1b3c5d","type":"impression","ad_id":1,
  "campaign_id":1,"publisher_id":12,"slot_id":345,"session_id":"s-8f14e45f","user_id":"u-77",

@@ -16,5 +16,6 @@ command_bench() {
     need_for_build release
     need_python
     build release
+    [ $# -gt 0 ] || set -- all
     exec bench/run "$@"
 }

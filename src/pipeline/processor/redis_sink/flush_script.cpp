@@ -72,19 +72,19 @@ for i = 1, N[1] + N[2] do
   for m = 1, 5 do want(ARGV[at] .. MEMBERS[m], ARGV[at + 1 + m] ~= '0') end
   at = at + 7
 end
-local function want_changed(prefix, first)
-  for m = 1, 5 do
+local function want_changed(prefix, first, members)
+  for m = 1, members do
     if ARGV[first + m - 1] ~= '0' then want(prefix .. MEMBERS[m], true) end
   end
 end
 for i = 1, N[3] do
-  want_changed(ARGV[at], at + 1)
+  want_changed(ARGV[at], at + 1, 5)
   want(ARGV[at + 6] .. DAY)
-  want_changed(ARGV[at + 6], at + 1)
+  want_changed(ARGV[at + 6], at + 1, 3)
   at = at + 9
 end
 for i = 1, N[4] do
-  want_changed(ARGV[at], at + 1)
+  want_changed(ARGV[at], at + 1, 5)
   at = at + 6
 end
 local FIRST_WINDOW = at
@@ -246,9 +246,9 @@ local function add_dated(prefix, first, ttl)
     end
   end
 end
--- The undated hour holds the most recent day that had events: a newer day replaces it. It expires
--- 48 h after its last write. Events of the last hour do not renew that with every write: they find a
--- key that was made within it, and given two hours more.
+-- The undated hour holds the most recent day that had events, and no money: a newer day replaces
+-- it. It expires 48 h after its last write. Events of the last hour do not renew that with every
+-- write: they find a key that was made within it, and given two hours more.
 local today = {}
 for i = 1, N[3] do
   add_dated(ARGV[at], at + 1, DATED_TTL)
@@ -258,11 +258,11 @@ for i = 1, N[3] do
   local held = today[prefix] or before[seen_before] or ''
   local newer = day > held
   if newer then
-    for m = 1, 5 do call('DEL', prefix .. MEMBERS[m]) end
+    for m = 1, 3 do call('DEL', prefix .. MEMBERS[m]) end
   end
   if newer or late and day == held then call('SET', prefix .. DAY, day, 'EX', ttl) end
   today[prefix] = newer and day or held
-  for m = 1, 5 do
+  for m = 1, 3 do
     local delta = ARGV[at + m]
     if delta ~= '0' then
       seen_before = seen_before + 1

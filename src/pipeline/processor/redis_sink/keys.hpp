@@ -1,4 +1,4 @@
-// Every Redis key of adtally, in one place, as DESIGN §5 lists them.
+// Every Redis key of the processor, in one place.
 //
 // The flush script gets whole key prefixes from here and appends only the member names below, which
 // it gets from here as well: there is no second spelling of a key.

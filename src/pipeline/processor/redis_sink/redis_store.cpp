@@ -105,7 +105,7 @@ Status RedisStore::check_eviction() {
     if (reply.kind != Reply::Kind::array || reply.elements.size() != 2)
         return ok();  // a managed Redis that does not tell
     const std::string& policy = reply.elements[1].text;
-    if (!policy.starts_with("allkeys"))
+    if (policy == "noeviction")
         return ok();
     return Error{
         ErrorCode::conflict,
