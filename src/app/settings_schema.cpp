@@ -77,7 +77,7 @@ void add_shared(std::vector<Setting>& all) {
     all.push_back(whole("eventlog.commit-linger-ms",
                         "how long a group commit waits for company; longer is cheaper, shorter "
                         "answers sooner",
-                        "ms", 4, 0, 1000));
+                        "ms", 7, 0, 1000));
     all.push_back(
         whole("eventlog.retention-hours", "how long events are kept", "h", 168, 1, 24 * 365));
     all.push_back(whole("eventlog.max-bytes-in-flight",

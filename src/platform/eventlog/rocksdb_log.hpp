@@ -22,7 +22,7 @@ struct RocksDbLogOptions {
     };
     std::filesystem::path directory;
     std::vector<Topic> topics;
-    Milliseconds commit_linger{4};                // how long a commit waits for company
+    Milliseconds commit_linger{7};                // how long a commit waits for company
     std::size_t commit_max_bytes = 4u << 20;      // a commit this large does not wait
     std::size_t max_bytes_in_flight = 64u << 20;  // past it: overloaded
     std::size_t max_record_bytes = 1'000'000;

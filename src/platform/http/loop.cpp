@@ -121,6 +121,7 @@ void Loop::end_if_empty() {
         return;
     work_.reset();
     sweep_timer_.cancel();
+    mailbox_->stop_listening();
 }
 
 }  // namespace adtally::http
