@@ -16,6 +16,12 @@ Milliseconds span_of(const config::Settings& settings, std::string_view key) {
     return Milliseconds{settings.integer(key)};
 }
 
+// Approximate counters are not worth waiting for, least of all at the stop.
+redis::ClientOptions impatient(redis::ClientOptions options) {
+    options.command_timeout = Milliseconds{1'000};
+    return options;
+}
+
 collector::CollectorOptions options_from(const config::Settings& settings) {
     collector::CollectorOptions options;
     options.max_batch_events = size_of(settings, "collector.max-batch-events");
@@ -61,7 +67,7 @@ http::ServerOptions server_options(const config::Settings& settings, const Launc
 }  // namespace
 
 CollectorService::CollectorService(const LaunchOptions& launch, Collaborators with)
-    : realtime_store_(with.redis),
+    : realtime_store_(impatient(with.redis)),
       realtime_(realtime_store_, with.clock, metrics_,
                 collector::CollectorOptions{}.realtime_flush),
       collector_(options_from(with.configuration.current()), with.log.producer(), with.clock,

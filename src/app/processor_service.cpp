@@ -1,6 +1,8 @@
 #include "app/processor_service.hpp"
 
+#include <algorithm>
 #include <stdexcept>
+#include <thread>
 #include <utility>
 
 #include "app/version.hpp"
@@ -22,7 +24,10 @@ std::int64_t millionths_of(double percent) {
 processor::Thresholds thresholds_from(const config::Settings& settings) {
     processor::Thresholds thresholds;
     thresholds.ctr_open_millionths = millionths_of(settings.number("processor.ctr-open-percent"));
-    thresholds.ctr_close_millionths = millionths_of(settings.number("processor.ctr-close-percent"));
+    // An incident that closes above where it opens would open and close with every flush.
+    thresholds.ctr_close_millionths =
+        std::min(millionths_of(settings.number("processor.ctr-close-percent")),
+                 thresholds.ctr_open_millionths);
     thresholds.ctr_min_impressions = settings.integer("processor.ctr-min-impressions");
     thresholds.session_clicks = settings.integer("processor.session-clicks");
     return thresholds;
@@ -148,8 +153,9 @@ void ProcessorService::stop(Deadline deadline) {
     hub_.stop();
     server_.stop(deadline);
     workers_.stop();
+    // Beside one another: each may wait for a Redis that does not answer.
+    std::jthread alerts([this] { alerts_.stop(); });
     processor_.stop();
-    alerts_.stop();
     metrics_.remove_gauges(this);
 }
 

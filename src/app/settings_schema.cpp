@@ -155,7 +155,8 @@ void add_processor(std::vector<Setting>& all) {
     all.push_back(
         live(percent("processor.ctr-open-percent",
                      "a click-through rate above it over five minutes is an anomaly", "10")));
-    all.push_back(live(percent("processor.ctr-close-percent", "and below it is over", "8")));
+    all.push_back(live(percent("processor.ctr-close-percent",
+                               "and below it is over; not above ctr-open-percent", "8")));
     all.push_back(live(whole("processor.ctr-min-impressions",
                              "impressions in five minutes that a rate needs to mean something",
                              "impressions", 100, 1, 1e9)));

@@ -1,7 +1,8 @@
 #include "pipeline/processor/metric_publisher.hpp"
 
-#include <fmt/format.h>
 #include <boost/unordered/unordered_flat_map.hpp>
+#include <deque>
+#include <fmt/format.h>
 #include <utility>
 
 #include "domain/codec.hpp"
@@ -11,6 +12,8 @@ namespace adtally::processor {
 namespace {
 
 constexpr auto least_interval = std::chrono::seconds(1);
+// Some 140 KB every 50 ms: what a listener's buffer (256 KiB) takes without being closed.
+constexpr std::size_t most_a_tick = 500;
 
 struct EntityKey {
     Entity entity;
@@ -20,15 +23,15 @@ struct EntityKey {
 
 struct EntityHash {
     std::size_t operator()(const EntityKey& key) const noexcept {
-        return std::hash<Strong<EntityKey>>{}(
-            Strong<EntityKey>{key.id * 2 + (key.entity == Entity::ad ? 0 : 1)});
+        std::uint64_t mixed = static_cast<std::uint64_t>(key.id) * 2 + (key.entity == Entity::ad);
+        return static_cast<std::size_t>(mixed * 0x9E3779B97F4A7C15ull);
     }
 };
 
 struct Waiting {
     domain::MetricDelta values;
     SteadyTime published{};
-    bool dirty = false;
+    bool queued = false;
 };
 
 std::string_view name_of(Entity entity) {
@@ -56,11 +59,13 @@ struct MetricPublisher::Impl {
     const Clock& clock;
     std::vector<Listener> listeners;
     boost::unordered_flat_map<EntityKey, Waiting, EntityHash> waiting;
+    std::deque<EntityKey> queue;  // touched and not yet published
     SteadyTime last_tick{};
+    SteadyTime last_forgotten{};
 
     void publish(const EntityKey& key, Waiting& entry, SteadyTime now,
                  eventlog::RecordBatch& batch) {
-        entry.dirty = false;
+        entry.queued = false;
         entry.published = now;
         std::string json = metric_event_json({key.entity, key.id, entry.values}, clock.wall());
         batch.add(fmt::format("{}:{}", name_of(key.entity), key.id), json);
@@ -68,36 +73,45 @@ struct MetricPublisher::Impl {
             listener(json);
     }
 
+    // In the order in which they were touched; those published less than a second ago stay.
     void publish_due(SteadyTime now, bool all) {
         eventlog::RecordBatch batch;
-        for (auto it = waiting.begin(); it != waiting.end();) {
-            bool due = all || now - it->second.published >= least_interval;
-            if (due && it->second.dirty)
-                publish(it->first, it->second, now, batch);
-            else if (due) {
-                waiting.erase(it++);
-                continue;
-            }
-            ++it;
+        for (std::size_t looked = queue.size(); looked > 0; --looked) {
+            if (!all && batch.size() >= most_a_tick)
+                break;
+            EntityKey key = queue.front();
+            queue.pop_front();
+            Waiting& entry = waiting[key];
+            if (all || now - entry.published >= least_interval)
+                publish(key, entry, now, batch);
+            else
+                queue.push_back(key);
         }
         if (!batch.empty())
             producer.append(topic, std::move(batch), [](Status) {
                 // Not waited for: the next change of the entity says it again.
             });
     }
+
+    void forget_quiet(SteadyTime now) {
+        boost::unordered::erase_if(waiting, [now](const auto& entry) {
+            return !entry.second.queued && now - entry.second.published >= least_interval;
+        });
+    }
 };
 
 MetricPublisher::MetricPublisher(eventlog::Producer& producer, std::string topic,
                                  const Clock& clock, std::vector<Listener> listeners)
     : impl_(std::make_unique<Impl>(
-          Impl{producer, std::move(topic), clock, std::move(listeners), {}, {}})) {}
+          Impl{producer, std::move(topic), clock, std::move(listeners), {}, {}, {}, {}})) {}
 MetricPublisher::~MetricPublisher() = default;
 
 void MetricPublisher::touched(std::span<const EntityTotals> totals) {
     for (const EntityTotals& entry : totals) {
         Waiting& waiting = impl_->waiting[{entry.entity, entry.id}];
         waiting.values = entry.values;
-        waiting.dirty = true;
+        if (!std::exchange(waiting.queued, true))
+            impl_->queue.push_back({entry.entity, entry.id});
     }
 }
 
@@ -108,6 +122,10 @@ void MetricPublisher::tick() {
         return;
     impl_->last_tick = now;
     impl_->publish_due(now, false);
+    if (now - impl_->last_forgotten >= least_interval) {
+        impl_->last_forgotten = now;
+        impl_->forget_quiet(now);
+    }
 }
 
 void MetricPublisher::flush() {

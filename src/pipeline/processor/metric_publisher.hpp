@@ -1,9 +1,9 @@
 // Publishes the new absolute values of touched ads and campaigns: to ad-metrics and to listeners.
 //
-// At most one event a second an entity; the newest values win. Values are absolute, so a reader
-// that misses one is right again with the next. A crash loses at most the last second's events; the
-// entity's next change publishes what they said.
-// Threads. The loop's; listeners are called on it and must be quick.
+// At most one event a second an entity, and 10,000 a second in all: beyond, they come less often.
+// The newest values win. Values are absolute, so a reader that misses one is right again with the
+// next. A crash loses at most the last second's events; the entity's next change publishes what
+// they said. Threads. The loop's; listeners are called on it and must be quick.
 #pragma once
 
 #include <functional>

@@ -148,6 +148,10 @@ bool Processor::flush_due() const {
 void Processor::poll_once(SteadyTime until) {
     fetched_.clear();
     Status status = consumer_->poll(fetched_, options_.poll_records, Deadline{until});
+    if (!status && status.error().code == ErrorCode::not_found) {
+        overtaken_by_retention();
+        return;
+    }
     if (!status) {
         trouble("the event log cannot be read: " + status.error().message);
         wait_backoff();
@@ -162,6 +166,16 @@ void Processor::poll_once(SteadyTime until) {
             state->process(record, tools_);
     }
     crash_points_.pass(CrashPoint::processor_after_fold);
+}
+
+// The records that come next were removed before they were read: what is pending is saved, and the
+// partition starts over from the store, which books the gap as expired.
+void Processor::overtaken_by_retention() {
+    flush_all();
+    for (auto& state : partitions_)
+        if (state->partition() == fetched_.partition)
+            state->forget();
+    must_synchronise_ = true;
 }
 
 bool Processor::write_dead_letters(std::vector<PartitionState*>& due) {
@@ -198,9 +212,9 @@ void Processor::flush_pending() {
     for (auto& state : partitions_)
         if (state->positioned() && state->pending())
             due.push_back(state.get());
+    flush_blocked_ = false;
     if (due.empty())
         return;
-    flush_blocked_ = false;
     if (!write_dead_letters(due)) {
         flush_blocked_ = true;
         wait_backoff();
@@ -212,8 +226,10 @@ void Processor::flush_pending() {
         flushes.push_back(state->flush());
     auto outcomes = store_.apply(flushes, thresholds_.get());
     if (!outcomes) {
-        // Applied or not, the next look at the stored offsets tells.
+        // Applied or not, the next look at the stored offsets tells. A store that can be read may
+        // still refuse writes: nothing more is read until a flush has gone through.
         must_synchronise_ = true;
+        flush_blocked_ = true;
         telemetry_->flush_failed.add(1);
         trouble(outcomes.error().message);
         wait_backoff();

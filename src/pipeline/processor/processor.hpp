@@ -69,6 +69,7 @@ private:
     void run();
     void step();
     void poll_once(SteadyTime until);
+    void overtaken_by_retention();
     bool write_dead_letters(std::vector<PartitionState*>& due);
     bool stopping() const;
     std::int64_t pending_events() const;
@@ -98,11 +99,11 @@ private:
     observability::Logger logger_;
     struct Telemetry;
     std::unique_ptr<Telemetry> telemetry_;
-    class CatalogueReader;
-    std::unique_ptr<CatalogueReader> catalogue_reader_;
 
     // The loop's own.
     Tools tools_;
+    class CatalogueReader;
+    std::unique_ptr<CatalogueReader> catalogue_reader_;
     domain::ReportingZone zone_;
     HashKey hash_key_;
     std::unique_ptr<eventlog::Consumer> consumer_;

@@ -192,6 +192,45 @@ TEST_F(ProcessorTest, ARefusalIsToldAndTriedAgain) {
     eventually([&] { return processor_->snapshot().ready; });
 }
 
+TEST_F(ProcessorTest, ARefusalThatIsMendedByAnEmptyStoreIsOver) {
+    put(1, "a");
+    run();
+    eventually_counted(1);
+    store_.next_faults(Fault::refuse, -1);
+    put(1, "b");
+    eventually([&] { return processor_->snapshot().trouble == "told to refuse"; });
+    store_.roll_back_to({});
+    store_.next_faults(Fault::none, 0);
+    eventually_counted(2);
+    eventually([&] { return processor_->snapshot().ready; });
+}
+
+TEST_F(ProcessorTest, NothingIsReadWhileTheStoreTakesNoWrites) {
+    store_.next_faults(Fault::lose_request, -1);
+    put(1, "first");
+    run();
+    eventually([&] { return processor_->snapshot().trouble == "told to lose the request"; });
+    for (int i = 0; i < 1'000; ++i)
+        put(1, std::to_string(i));
+    eventually([&] { return processor_->snapshot().trouble == "told to lose the request"; });
+    EXPECT_FALSE(processor_->snapshot().ready);
+    EXPECT_LE(processor_->snapshot().pending_events, 1);
+    store_.next_faults(Fault::none, 0);
+    eventually_counted(1'001);
+}
+
+TEST_F(ProcessorTest, RecordsThatRetentionRemovedAreBookedAsExpired) {
+    put(1, "a");
+    run();
+    eventually_counted(1);
+    log_.expire_before(1, 5);
+    for (int i = 0; i < 6; ++i)
+        put(1, std::to_string(i));
+    eventually_counted(3);
+    eventually([&] { return store_.state().books.expired == 4; });
+    EXPECT_TRUE(processor_->snapshot().ready || !processor_->snapshot().trouble.empty());
+}
+
 // Two processors that both believe to own everything: the guard lets each step happen once.
 TEST_F(ProcessorTest, AZombieNeverCountsTwice) {
     run();

@@ -32,8 +32,12 @@ Status Processor::synchronise() {
     for (const auto& state : partitions_)
         partitions.push_back(state->partition());
     ADTALLY_TRY(auto stored, store_.positions(partitions));
-    // The reads above may themselves have connected anew; what they returned is then newer.
-    generation_ = store_.generation();
+    if (store_.generation() != generation) {
+        // Connected anew while reading: the checks above were of the store before. Once more.
+        log_bound_ = false;
+        return Error{ErrorCode::unavailable, "Redis was connected to anew; looking at it again"};
+    }
+    generation_ = generation;
     for (std::size_t i = 0; i < partitions_.size(); ++i) {
         ADTALLY_TRY(synchronise_one(*partitions_[i], stored[i]));
     }
@@ -89,12 +93,14 @@ Status Processor::rewind(PartitionState& state, std::optional<Offset> stored) {
 Status Processor::restore_window(PartitionState& state, eventlog::Watermarks log) {
     Offset to = state.next();
     eventlog::FetchedBatch batch;
-    // The window is of log time: it reaches back from the record that comes next.
+    // The window is of log time: it reaches back from the record that comes next. If that is yet to
+    // be written it will not be older than the last one, whatever our own clock says.
     TimestampMs at = clock_.wall();
-    if (to < log.end) {
-        ADTALLY_TRY(consumer_->read(state.partition(), to, Offset{to.value + 1}, batch));
+    if (to < log.end || to > log.begin) {
+        Offset nearest{to < log.end ? to.value : to.value - 1};
+        ADTALLY_TRY(consumer_->read(state.partition(), nearest, Offset{nearest.value + 1}, batch));
         if (!batch.records.empty())
-            at = batch.records.front().appended_at;
+            at = std::min(at, batch.records.front().appended_at);
     }
     TimestampMs since{at.value - options_.dedup_window.count()};
     ADTALLY_TRY(auto from, consumer_->offset_at(state.partition(), since));

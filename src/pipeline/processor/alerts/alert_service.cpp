@@ -41,17 +41,14 @@ public:
                                      {{"sink", sink_->name()}})),
           failed_(metrics.counter("adtally_alerts_failed_total",
                                   "Attempts that a sink did not take; they are repeated",
-                                  {{"sink", sink_->name()}})) {}
+                                  {{"sink", sink_->name()}})),
+          beginning_(std::to_string(clock.wall().value - 60'000) + "-0") {}
 
-    // A sink without a cursor starts at the stream's end: it is told what happens, not history.
+    // A sink without a cursor is told what happens from now on, not history. "Now" is when this
+    // worker was made, less a minute for clocks that differ: Redis may be away until later.
     Status prepare() {
         std::string key = keys::delivered(sink_->name());
-        ADTALLY_TRY(auto last,
-                    client_.command({"XREVRANGE", keys::anomalies, "+", "-", "COUNT", "1"}));
-        std::string end = "0-0";
-        if (!last.elements.empty() && !last.elements[0].elements.empty())
-            end = last.elements[0].elements[0].text;
-        ADTALLY_TRY(client_.command({"SET", key, end, "NX"}));
+        ADTALLY_TRY(client_.command({"SET", key, beginning_, "NX"}));
         ADTALLY_TRY(auto stored, client_.command({"GET", key}));
         cursor_ = stored.text;
         return ok();
@@ -59,8 +56,10 @@ public:
 
     void run() {
         Milliseconds backoff{0};
+        bool reached = true;  // Redis, in the last round: a lease is not given back into silence
         while (!stop_.wait(std::max(options_.poll_interval, backoff))) {
             Status status = round();
+            reached = status.has_value();
             if (status) {
                 backoff = Milliseconds{0};
                 continue;
@@ -73,7 +72,8 @@ public:
                           {"error", std::string_view(status.error().message)},
                           {"retryMs", backoff.count()}});
         }
-        release();
+        if (reached)
+            release();
     }
 
 private:
@@ -145,6 +145,7 @@ private:
     observability::Counter& delivered_;
     observability::Counter& failed_;
     observability::Logger logger_{"data-processor"};
+    const std::string beginning_;
     std::string cursor_;
     bool held_ = false;
     SteadyTime renewed_{};

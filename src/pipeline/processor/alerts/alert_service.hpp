@@ -57,7 +57,7 @@ public:
                  CrashPoints& crash_points);
     ~AlertService();
 
-    // Call before the processor starts: sinks that are new begin at the end of the stream.
+    // Call before the processor starts: sinks that are new begin where the stream ends then.
     void start();
     void stop();
 

@@ -38,6 +38,11 @@ public:
             list.insert(list.end(), partition.begin(), partition.end());
         return list;
     }
+    // Retention of ad-events: what stands before `begin` is gone, also what is yet to come.
+    void expire_before(std::int32_t partition, std::int64_t begin) {
+        std::lock_guard lock(mutex_);
+        begins_[partition] = begin;
+    }
     void refuse_appends(bool refuse) {
         std::lock_guard lock(mutex_);
         refuse_ = refuse;
@@ -105,6 +110,9 @@ private:
             if (due < 0)
                 return ok();
             std::int64_t from = next_[Partition{due}];
+            batch.partition = Partition{due};
+            if (from < log_.begins_[due])
+                return Error{ErrorCode::not_found, "removed by retention"};
             fill(Partition{due}, from, from + static_cast<std::int64_t>(max_records), batch);
             next_[Partition{due}] = from + static_cast<std::int64_t>(batch.records.size());
             turn_ = due + 1;
@@ -116,7 +124,9 @@ private:
         }
         Result<eventlog::Watermarks> watermarks(Partition partition) override {
             std::lock_guard lock(log_.mutex_);
-            return eventlog::Watermarks{Offset{0}, Offset{size(partition)}};
+            return eventlog::Watermarks{
+                Offset{std::min(log_.begins_[partition.value], size(partition))},
+                Offset{size(partition)}};
         }
         Result<Offset> offset_at(Partition partition, TimestampMs at) override {
             std::lock_guard lock(log_.mutex_);
@@ -181,6 +191,7 @@ private:
     mutable std::mutex mutex_;
     std::condition_variable changed_;
     std::map<std::string, std::vector<std::vector<Stored>>> topics_;
+    std::map<std::int32_t, std::int64_t> begins_;
     bool refuse_ = false;
 };
 

@@ -97,6 +97,7 @@ private:
         state_.books.counted += flush.books.counted;
         state_.books.duplicates += flush.books.duplicates;
         state_.books.dead_lettered += flush.books.dead_lettered;
+        state_.books.expired += flush.books.expired;
         state_.offsets[flush.partition.value] = flush.end.value;
         return outcome;
     }

@@ -29,6 +29,7 @@ void ApiWorkers::stop() {
     {
         std::lock_guard lock(mutex_);
         stopping_ = true;
+        queue_.clear();
     }
     changed_.notify_all();
     for (std::thread& thread : threads_)

@@ -23,7 +23,7 @@ public:
     ~ApiWorkers();
     // False: too many wait already, or stop() has been called; the task is dropped.
     bool run(Task task);
-    // Finishes what waits.
+    // Finishes what was begun; what waits is dropped with its responders (the server has stopped).
     void stop();
 
 private:

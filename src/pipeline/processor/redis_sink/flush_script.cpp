@@ -101,8 +101,16 @@ for i = 1, #wanted do
     if integer[i] or string.sub(wanted[i], -4) == ':' .. DAY then
       must_be(wanted[i], 'string')  -- MGET tells nothing of a key of another type
     end
-  elseif integer[i] and not string.find(value, '^-?%d+$') then
-    refuse(wanted[i], 'is no integer')
+  elseif integer[i] ~= nil and not string.find(value, '^-?%d+$') then
+    refuse(wanted[i], 'is no integer')  -- totals are read even where nothing is added
+  end
+end
+if not foreign then
+  local books = call('HMGET', KEYS[2], 'counted', 'duplicates', 'dead_lettered', 'expired')
+  for i = 1, 4 do
+    if books[i] and not string.find(books[i], '^-?%d+$') then
+      refuse(KEYS[2], 'holds a field that is no integer')
+    end
   end
 end
 
