@@ -1,8 +1,8 @@
 #include "pipeline/processor/metric_publisher.hpp"
 
+#include <fmt/format.h>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <deque>
-#include <fmt/format.h>
 #include <utility>
 
 #include "domain/codec.hpp"
