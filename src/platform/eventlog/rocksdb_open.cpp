@@ -30,6 +30,7 @@ namespace {
 
 constexpr std::size_t write_buffer_bytes = 64u << 20;
 constexpr std::size_t blob_from_bytes = 1024;
+constexpr std::uint64_t sync_bytes = 512u << 10;
 
 rocksdb::Options database_options() {
     rocksdb::Options options;
@@ -47,6 +48,8 @@ rocksdb::Options database_options() {
     options.min_blob_size = blob_from_bytes;
     options.blob_file_size = write_buffer_bytes;
     options.max_background_jobs = 2;
+    // Written back as they grow: one fsync of a whole file would hold up the commits' for a second.
+    options.bytes_per_sync = sync_bytes;
     options.max_open_files = 512;
     options.advise_random_on_open = false;  // blocks are read in order
 
