@@ -2,10 +2,10 @@
 
 help_bench() {
     cat <<'TEXT'
-usage: ./dev bench [SCENARIO…]
+usage: ./dev bench [SCENARIO] [OPTION…]
 
-Builds release and runs bench/run with the scenarios named (all by default). nginx is installed as
-the control to measure against; its service is not started. bench/run --help lists the scenarios.
+Builds release and runs bench/run with the scenario named (all by default). nginx is installed as
+the control to measure against; its service is not started. bench/run --help lists scenarios and options.
 TEXT
 }
 
