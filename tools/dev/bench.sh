@@ -5,7 +5,8 @@ help_bench() {
 usage: ./dev bench [SCENARIO] [OPTION…]
 
 Builds release and runs bench/run with the scenario named (all by default). nginx is installed as
-the control to measure against; its service is not started. bench/run --help lists scenarios and options.
+the control to measure against; its service is not started. bench/run --help lists scenarios and
+options.
 TEXT
 }
 
