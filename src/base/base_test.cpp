@@ -4,6 +4,7 @@
 
 #include "base/clock.hpp"
 #include "base/crash_points.hpp"
+#include "base/hex.hpp"
 #include "base/result.hpp"
 #include "base/strong.hpp"
 #include "base/unique_function.hpp"
@@ -63,6 +64,15 @@ TEST(ManualClock, MovesOnlyWhenTold) {
     clock.advance(Milliseconds{250});
     EXPECT_EQ(clock.wall(), TimestampMs{1'250});
     EXPECT_EQ(clock.steady() - before, Milliseconds{250});
+}
+
+TEST(HexDigit, KnowsBothCasesAndNothingElse) {
+    for (int value = 0; value < 16; ++value) {
+        EXPECT_EQ(hex_digit("0123456789abcdef"[value]), value);
+        EXPECT_EQ(hex_digit("0123456789ABCDEF"[value]), value);
+    }
+    for (char other : {'/', ':', '@', 'G', '`', 'g', '\0', '\xff'})
+        EXPECT_EQ(hex_digit(other), -1);
 }
 
 TEST(CrashPoints, AnUnknownNameListsTheKnownOnes) {

@@ -8,6 +8,7 @@
 #include <cstddef>
 
 #include "base/assert.hpp"
+#include "base/hex.hpp"
 
 namespace adtally::collector {
 namespace {
@@ -16,16 +17,6 @@ constexpr std::size_t digest_bytes = 32;
 
 const unsigned char* bytes_of(std::string_view text) {
     return reinterpret_cast<const unsigned char*>(text.data());
-}
-
-int hex_value(char c) {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
 }
 
 int base64url_value(char c) {
@@ -43,8 +34,8 @@ int base64url_value(char c) {
 std::optional<std::string> parse_hex(std::string_view text) {
     std::string bytes;
     for (std::size_t i = 0; i + 1 < text.size(); i += 2) {
-        int high = hex_value(text[i]);
-        int low = hex_value(text[i + 1]);
+        int high = hex_digit(text[i]);
+        int low = hex_digit(text[i + 1]);
         if (high < 0 || low < 0)
             return std::nullopt;
         bytes.push_back(static_cast<char>(high << 4 | low));

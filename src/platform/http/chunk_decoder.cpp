@@ -4,21 +4,13 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/hex.hpp"
+
 namespace adtally::http {
 
 namespace {
 
 constexpr std::size_t first_capacity = 16u << 10;
-
-int hex_digit(char c) {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
 
 bool is_control(char c) {
     auto byte = static_cast<unsigned char>(c);

@@ -4,21 +4,13 @@
 // form body of 4 MiB could otherwise become a hundred times its size in memory.
 #include "platform/http/message.hpp"
 
+#include "base/hex.hpp"
+
 namespace adtally::http {
 
 namespace {
 
 constexpr std::size_t max_parameters = 1'000;
-
-int hex_value(char c) {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
 
 struct Pair {
     std::string_view name;
@@ -55,8 +47,8 @@ std::optional<std::string> percent_decode(std::string_view text, bool plus_is_sp
         } else {
             if (text.size() - i < 3)
                 return std::nullopt;
-            int high = hex_value(text[i + 1]);
-            int low = hex_value(text[i + 2]);
+            int high = hex_digit(text[i + 1]);
+            int low = hex_digit(text[i + 2]);
             if (high < 0 || low < 0)
                 return std::nullopt;
             decoded += static_cast<char>(high * 16 + low);
