@@ -52,7 +52,7 @@ std::unique_ptr<eventlog::EventLog> open_log(const config::Settings& settings,
                       {"ad-events-dlt", partitions},
                       {"ad-metrics", partitions},
                       {"ad-anomalies", partitions},
-                      {"ad-catalog", 1}};
+                      {"ad-catalog", 1, true}};
     options.commit_linger = Milliseconds{settings.integer("eventlog.commit-linger-ms")};
     options.retention = std::chrono::hours(settings.integer("eventlog.retention-hours"));
     options.max_bytes_in_flight =

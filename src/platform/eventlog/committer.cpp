@@ -145,6 +145,8 @@ void Committer::apply_retention() {
     const TimestampMs oldest{clock_.wall().value - retention_.count()};
     bool removed = false;
     for (std::size_t topic = 0; topic < topics_.size(); ++topic) {
+        if (topics_[topic]->keep_forever())
+            continue;
         for (std::int32_t i = 0; i < topics_[topic]->info().partitions; ++i) {
             const auto done = retain(topic, Partition{i}, oldest);
             // A damaged partition keeps what it has; its readers say so.

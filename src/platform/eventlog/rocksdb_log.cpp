@@ -49,8 +49,8 @@ public:
         for (const auto& each : options.topics) {
             StoredTopic stored = store_.open_topic(each.name, each.partitions);
             grouper.reset(topics_.size(), stored.id, stored.partitions);
-            topics_.push_back(std::make_unique<TopicState>(each.name, std::move(stored),
-                                                           options.tail_cache_bytes));
+            topics_.push_back(std::make_unique<TopicState>(
+                each.name, std::move(stored), options.tail_cache_bytes, each.keep_forever));
         }
         committer_ = std::make_unique<Committer>(
             queue_, store_, topics_, reclaimer_,

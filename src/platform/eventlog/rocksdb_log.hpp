@@ -19,6 +19,8 @@ struct RocksDbLogOptions {
     struct Topic {
         std::string name;
         std::int32_t partitions = 1;  // fixed when the topic is created; another number is an error
+        // A table of current values (what Kafka compacts): its records never grow too old.
+        bool keep_forever = false;
     };
     std::filesystem::path directory;
     std::vector<Topic> topics;
@@ -26,9 +28,9 @@ struct RocksDbLogOptions {
     std::size_t commit_max_bytes = 4u << 20;      // a commit this large does not wait
     std::size_t max_bytes_in_flight = 64u << 20;  // past it: overloaded
     std::size_t max_record_bytes = 1'000'000;
-    Milliseconds retention{7LL * 24 * 3600 * 1000};
-    std::uint64_t min_free_disk_bytes = 64u << 20;  // below it: storage_full, before writes fail
-    std::size_t tail_cache_bytes = 32u << 20;       // of each topic, for readers near the end
+    Milliseconds retention{7LL * 24 * 3600 * 1000};  // of topics that are not kept forever
+    std::uint64_t min_free_disk_bytes = 64u << 20;   // below it: storage_full, before writes fail
+    std::size_t tail_cache_bytes = 32u << 20;        // of each topic, for readers near the end
     // Free bytes of the directory's disk; empty: the file system is asked. For tests.
     std::function<std::uint64_t()> free_disk_bytes;
 };

@@ -247,6 +247,24 @@ TEST_F(RocksDbLogTest, RemovesWhatIsOlderThanItsRetention) {
     EXPECT_EQ(read_all(*log).at(0).front().offset, 3);
 }
 
+TEST_F(RocksDbLogTest, KeepsATableOfCurrentValuesHoweverOld) {
+    // The table comes first: when the other topic has lost its record, the table was looked at.
+    options.topics = {{"table", 1, true}, {"events", 1}};
+    options.retention = Milliseconds{3'600'000};
+    open();
+    ASSERT_TRUE(append(*log, batch_of({{"7", "bid"}}), "table"));
+    ASSERT_TRUE(append(*log, batch_of({{"k", "old"}})));
+    clock.advance(Milliseconds{8'000'000});
+    const auto begin = [&](const char* topic) {
+        return log->watermarks(topic).value().at(0).begin;
+    };
+    ASSERT_TRUE(eventually([&] { return begin("events") == Offset{1}; }));
+    EXPECT_EQ(begin("table"), Offset{0});
+    reopen();
+    EXPECT_EQ(begin("table"), Offset{0});
+    EXPECT_EQ(log->watermarks("table").value().at(0).end, Offset{1});
+}
+
 std::uintmax_t record_file_bytes(const std::filesystem::path& directory) {
     std::uintmax_t bytes = 0;
     std::error_code gone;

@@ -4,10 +4,12 @@
 
 namespace adtally::eventlog {
 
-TopicState::TopicState(std::string name, StoredTopic stored, std::size_t tail_bytes)
+TopicState::TopicState(std::string name, StoredTopic stored, std::size_t tail_bytes,
+                       bool keep_forever)
     : info_{std::move(name), static_cast<std::int32_t>(stored.partitions.size()),
             std::move(stored.log_id)},
       id_(stored.id),
+      keep_forever_(keep_forever),
       tail_(info_.partitions, tail_bytes) {
     for (const PartitionBounds& each : stored.partitions)
         watermarks_.push_back({each.begin, each.end});

@@ -19,9 +19,10 @@ namespace adtally::eventlog {
 
 class TopicState {
 public:
-    TopicState(std::string name, StoredTopic stored, std::size_t tail_bytes);
+    TopicState(std::string name, StoredTopic stored, std::size_t tail_bytes, bool keep_forever);
 
     const TopicInfo& info() const { return info_; }
+    bool keep_forever() const { return keep_forever_; }
     std::uint16_t id() const { return id_; }
     bool has(Partition partition) const {
         return partition.value >= 0 && partition.value < info_.partitions;
@@ -51,6 +52,7 @@ public:
 private:
     const TopicInfo info_;
     const std::uint16_t id_;
+    const bool keep_forever_;
     mutable std::mutex mutex_;
     mutable std::condition_variable changed_;
     std::vector<Watermarks> watermarks_;
