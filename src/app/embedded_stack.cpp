@@ -3,6 +3,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "app/stop_signal.hpp"
 #include "platform/eventlog/rocksdb_log.hpp"
 #include "platform/observability/log.hpp"
 
@@ -21,6 +22,7 @@ std::unique_ptr<redis::Supervisor> start_redis(const config::Settings& settings,
     options.directory = directory.redis();
     options.port = port_of(settings, "redis.port", launch);
     options.lock_descriptor = directory.lock_descriptor();
+    options.abandon = stop_is_pending;
     options.on_event = [logger = observability::Logger("redis")](std::string_view event,
                                                                  std::string_view detail) {
         logger.info(event, {{"detail", detail}});

@@ -41,6 +41,12 @@ void wait_for_stop(const std::function<void()>& reload) {
     }
 }
 
+bool stop_is_pending() {
+    sigset_t pending;
+    return sigpending(&pending) == 0 &&
+           (sigismember(&pending, SIGINT) == 1 || sigismember(&pending, SIGTERM) == 1);
+}
+
 void request_stop() {
     ::kill(::getpid(), SIGTERM);
 }

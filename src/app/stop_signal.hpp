@@ -13,6 +13,8 @@ void block_signals();
 // Returns at SIGINT or SIGTERM; calls `reload` at every SIGHUP. A second SIGINT or SIGTERM while
 // stopping ends the process at once.
 void wait_for_stop(const std::function<void()>& reload);
+// Whether SIGINT or SIGTERM waits to be taken: for what is long and comes before wait_for_stop().
+bool stop_is_pending();
 // Makes wait_for_stop() return, from any thread.
 void request_stop();
 

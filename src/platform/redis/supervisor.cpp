@@ -23,6 +23,7 @@
 #include "platform/redis/append_only_tail.hpp"
 #include "platform/redis/child_process.hpp"
 #include "platform/redis/port_check.hpp"
+#include "platform/redis/server_arguments.hpp"
 #include "platform/redis/server_log.hpp"
 
 namespace adtally::redis {
@@ -34,35 +35,6 @@ constexpr Milliseconds port_again_after{50};  // while another holds the port
 constexpr Milliseconds unknown_occupant{1'000};
 constexpr Milliseconds after_sigkill{10'000};
 constexpr Milliseconds look_without_pidfd{20};
-
-std::vector<std::string> server_arguments(const SupervisorOptions& options) {
-    return {"--port",
-            std::to_string(options.port),
-            "--bind",
-            "127.0.0.1",
-            "--protected-mode",
-            "yes",
-            "--dir",
-            options.directory.string(),
-            "--appendonly",
-            "yes",
-            "--appendfsync",
-            "everysec",
-            "--aof-load-truncated",
-            "yes",
-            "--save",
-            "",
-            "--maxmemory-policy",
-            "noeviction",
-            "--daemonize",
-            "no",
-            "--loglevel",
-            "notice",
-            "--tcp-keepalive",
-            "60",
-            "--always-show-logo",
-            "no"};
-}
 
 Error not_installed(const std::string& executable) {
     return Error{ErrorCode::unavailable,
@@ -86,7 +58,7 @@ public:
 
 private:
     enum class Woken : std::uint8_t { stop, child_ended, time };
-    enum class Ending : std::uint8_t { stop, child_ended, not_ready_in_time };
+    enum class Ending : std::uint8_t { stop, child_ended, not_ready_in_time, abandoned };
 
     void run();
     void run_until_stopped();
@@ -109,8 +81,10 @@ private:
 
     // Of the supervisor's thread.
     std::optional<ChildProcess> child_;
-    bool announced_ = false;  // the first start has succeeded
-    bool ready_ = false;      // this child has answered
+    bool announced_ = false;      // the first start has succeeded
+    bool ready_ = false;          // this child has answered
+    bool loading_ = false;        // this child has said that it loads
+    bool heard_loading_ = false;  // its last answer was that
     SteadyTime ready_since_{};
     Milliseconds backoff_;
 
@@ -182,7 +156,13 @@ void Supervisor::Impl::run_until_stopped() {
             continue;
         }
         if (announced_)
-            return;  // stop: not_ready_in_time belongs to the first start alone
+            return;  // stop: the other endings belong to the first start alone
+        if (ending == Ending::abandoned) {
+            first_start_.set_value(
+                Error{ErrorCode::unavailable,
+                      "stopped while redis-server was starting; nothing is lost"});
+            return;
+        }
         const std::string how = child_->ended().value_or(fmt::format(
             "did not answer within {} ms ({})", options_.start_timeout.count(), health().reason));
         const std::string words = log_.last_words();
@@ -257,7 +237,8 @@ Supervisor::Impl::Ending Supervisor::Impl::watch() {
     client_options.connect_timeout = Milliseconds{1'000};
     client_options.command_timeout = Milliseconds{1'000};
     Client client{client_options};
-    const Deadline ready_by = Deadline::after(options_.start_timeout);
+    Deadline ready_by = Deadline::after(options_.start_timeout);
+    loading_ = false;
     for (;;) {
         switch (wait(ready_ ? options_.ping_interval : look_again_after)) {
             case Woken::stop:
@@ -267,7 +248,14 @@ Supervisor::Impl::Ending Supervisor::Impl::watch() {
             case Woken::time:
                 look(client);
         }
-        if (!announced_ && ready_by.passed())
+        if (announced_)
+            continue;
+        if (options_.abandon && options_.abandon())
+            return Ending::abandoned;
+        // How long a file takes to load is its size's affair; one that loads is not stuck.
+        if (std::exchange(heard_loading_, false))
+            ready_by = Deadline::after(options_.start_timeout);
+        if (ready_by.passed())
             return Ending::not_ready_in_time;
     }
 }
@@ -275,6 +263,9 @@ Supervisor::Impl::Ending Supervisor::Impl::watch() {
 void Supervisor::Impl::look(Client& client) {
     const bool was_up = health().up;
     if (Status answer = answers(client); !answer) {
+        heard_loading_ = answer.error().message.find("LOADING ") != std::string::npos;
+        if (heard_loading_ && !std::exchange(loading_, true))
+            event("redis_loading", "reading its append-only file; a large one takes a while");
         set_down(answer.error().message);
         if (was_up)
             event("redis_not_answering", answer.error().message);

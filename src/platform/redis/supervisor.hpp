@@ -26,7 +26,7 @@ struct SupervisorOptions {
     std::filesystem::path directory;  // of its append-only file; made if absent
     std::uint16_t port = 6379;
     std::string executable = "redis-server";  // looked up in PATH
-    Milliseconds start_timeout{30'000};       // until it answers PING, loading included
+    Milliseconds start_timeout{30'000};       // until it answers PING; loading extends it
     Milliseconds stop_timeout{10'000};        // after SIGTERM, then SIGKILL
     Milliseconds restart_backoff_min{100};
     Milliseconds restart_backoff_max{5'000};
@@ -37,9 +37,12 @@ struct SupervisorOptions {
     int lock_descriptor = -1;
     // How long an earlier redis-server of the same directory may still hold the port.
     Milliseconds port_timeout{10'000};
+    // Asked some times a second during the first start, which a large file can make long; true
+    // gives up. On the supervisor's thread; must not throw. Empty: never.
+    std::function<bool()> abandon;
     // Called on the supervisor's thread; must neither throw nor call the supervisor. Events:
-    // redis_started, redis_ready, redis_ended, redis_start_failed, redis_not_answering,
-    // redis_waiting_for_port, redis_killed, redis_stopped.
+    // redis_started, redis_loading (once a start), redis_ready, redis_ended, redis_start_failed,
+    // redis_not_answering, redis_waiting_for_port, redis_killed, redis_stopped.
     std::function<void(std::string_view event, std::string_view detail)> on_event;
 };
 

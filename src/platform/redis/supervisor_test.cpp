@@ -293,6 +293,39 @@ TEST_F(SupervisorTest, AProgramThatNeverAnswersIsStopped) {
     EXPECT_THAT(events_.wait_for("redis_stopped"), HasSubstr("was killed by signal 15"));
 }
 
+// Redis answers LOADING once in 1,024 commands that it loads: each 0.4 s here, for 3 s or more.
+TEST_F(SupervisorTest, ALongLoadIsWaitedForWhileItGoesOn) {
+    {
+        const Supervisor supervisor{options()};
+        Client redis = client(supervisor);
+        fill(redis, 8192);
+    }
+    SupervisorOptions options = this->options();
+    options.executable = script("exec redis-server \"$@\" --key-load-delay 400");
+    options.start_timeout = Milliseconds{2'000};
+    const Supervisor supervisor{options};
+    Client redis = client(supervisor);
+    EXPECT_EQ(get(redis, "key:8191"), "value");
+    EXPECT_EQ(events_.count("redis_loading"), 1);
+}
+
+TEST_F(SupervisorTest, ALongLoadCanBeGivenUp) {
+    {
+        const Supervisor supervisor{options()};
+        Client redis = client(supervisor);
+        fill(redis, 8192);
+    }
+    SupervisorOptions options = this->options();
+    options.executable = script("exec redis-server \"$@\" --key-load-delay 2000");
+    options.abandon = [this] { return events_.count("redis_started") == 2; };
+    EXPECT_THAT(failure(options), HasSubstr("stopped while redis-server was starting"));
+    EXPECT_EQ(events_.count("redis_stopped"), 2);
+
+    const Supervisor supervisor{this->options()};
+    Client redis = client(supervisor);
+    EXPECT_EQ(get(redis, "key:8191"), "value");
+}
+
 TEST_F(SupervisorTest, ACutTailOfTheAppendOnlyFileIsForgiven) {
     {
         const Supervisor supervisor{options()};
