@@ -253,7 +253,7 @@ Supervisor::Impl::Ending Supervisor::Impl::watch() {
         if (options_.abandon && options_.abandon())
             return Ending::abandoned;
         // How long a file takes to load is its size's affair; one that loads is not stuck.
-        if (std::exchange(heard_loading_, false))
+        if (heard_loading_)
             ready_by = Deadline::after(options_.start_timeout);
         if (ready_by.passed())
             return Ending::not_ready_in_time;

@@ -92,6 +92,17 @@ protected:
         const Result<Reply> reply = client.command({"GET", key});
         return reply ? reply.value().text : reply.error().message;
     }
+    // Of a server with 8,192 keys that takes that many microseconds for each when it starts.
+    SupervisorOptions slow_to_load(const std::string& microseconds) {
+        {
+            const Supervisor supervisor{options()};
+            Client redis = client(supervisor);
+            fill(redis, 8192);
+        }
+        SupervisorOptions slow = options();
+        slow.executable = script("exec redis-server \"$@\" --key-load-delay " + microseconds);
+        return slow;
+    }
     void fill(Client& client, int keys) {
         for (int i = 0; i < keys; ++i) {
             const std::string key = "key:" + std::to_string(i);
@@ -295,13 +306,7 @@ TEST_F(SupervisorTest, AProgramThatNeverAnswersIsStopped) {
 
 // Redis answers LOADING once in 1,024 commands that it loads: each 0.4 s here, for 3 s or more.
 TEST_F(SupervisorTest, ALongLoadIsWaitedForWhileItGoesOn) {
-    {
-        const Supervisor supervisor{options()};
-        Client redis = client(supervisor);
-        fill(redis, 8192);
-    }
-    SupervisorOptions options = this->options();
-    options.executable = script("exec redis-server \"$@\" --key-load-delay 400");
+    SupervisorOptions options = slow_to_load("400");
     options.start_timeout = Milliseconds{2'000};
     const Supervisor supervisor{options};
     Client redis = client(supervisor);
@@ -310,13 +315,7 @@ TEST_F(SupervisorTest, ALongLoadIsWaitedForWhileItGoesOn) {
 }
 
 TEST_F(SupervisorTest, ALongLoadCanBeGivenUp) {
-    {
-        const Supervisor supervisor{options()};
-        Client redis = client(supervisor);
-        fill(redis, 8192);
-    }
-    SupervisorOptions options = this->options();
-    options.executable = script("exec redis-server \"$@\" --key-load-delay 2000");
+    SupervisorOptions options = slow_to_load("2000");
     options.abandon = [this] { return events_.count("redis_started") == 2; };
     EXPECT_THAT(failure(options), HasSubstr("stopped while redis-server was starting"));
     EXPECT_EQ(events_.count("redis_stopped"), 2);
