@@ -5,13 +5,11 @@
 #include <utility>
 
 #include "base/assert.hpp"
-#include "platform/eventlog/checksum.hpp"
 
 namespace adtally::eventlog {
 namespace {
 
-constexpr std::uint8_t format_version = 1;
-constexpr std::size_t crc_bytes = 4;
+constexpr std::size_t version_position = 4;
 constexpr std::size_t count_position = 24;
 constexpr std::size_t records_size_position = 28;
 
@@ -111,7 +109,7 @@ void BlockBuilder::start(Offset base, TimestampMs appended_at) {
     bytes_.clear();
     runs_.clear();
     append_le(bytes_, std::uint32_t{0});
-    append_le(bytes_, std::uint32_t{format_version});
+    append_le(bytes_, block_version);
     append_le(bytes_, static_cast<std::uint64_t>(base.value));
     append_le(bytes_, static_cast<std::uint64_t>(appended_at.value));
     append_le(bytes_, std::uint64_t{0});
@@ -145,7 +143,6 @@ BlockBytes BlockBuilder::finish() {
     store_le(bytes_.data() + records_size_position,
              static_cast<std::uint32_t>(bytes_.size() - block_frame_bytes));
     bytes_.append(runs_);
-    store_le(bytes_.data(), crc32c(std::string_view{bytes_}.substr(crc_bytes)));
     return padded(bytes_);
 }
 
@@ -153,12 +150,8 @@ Result<BlockInfo> check_block(std::string_view framed_block) {
     if (framed_block.size() < block_frame_bytes)
         return corrupt(
             fmt::format("a block of {} bytes is shorter than its frame", framed_block.size()));
-    if (crc32c(framed_block.substr(crc_bytes)) != load_le<std::uint32_t>(framed_block.data()))
-        return corrupt("the checksum of a block does not match its bytes");
-    const auto version = load_le<std::uint32_t>(framed_block.data() + crc_bytes);
-    if (version != format_version)
-        return corrupt(fmt::format("a block has format {}, this adtally reads {}: use a newer one",
-                                   version, format_version));
+    if (load_le<std::uint32_t>(framed_block.data() + version_position) != block_version)
+        return corrupt("a block has another version than this adtally");
     const auto count = load_le<std::uint32_t>(framed_block.data() + count_position);
     const auto size = load_le<std::uint32_t>(framed_block.data() + records_size_position);
     const std::string_view body = framed_block.substr(block_frame_bytes);

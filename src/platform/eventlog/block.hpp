@@ -1,10 +1,11 @@
-// A block: the records of one partition that one commit wrote, as one value of the store.
+// A block: the records of one partition that one commit wrote, as they lie in memory. How they lie
+// in the store says stored_block.hpp.
 //
 // Problem. A key and a checksum per record cost more than the record's own bytes deserve; and a
 // reader must be able to trust what it reads without copying it.
 //
 // Layout, little-endian:
-//   u32 CRC-32C of all that follows | u8 version (1) | 3 bytes zero | i64 base offset
+//   u32 room for the store's checksum | u8 version (1) | 3 bytes zero | i64 base offset
 //   | i64 append time, ms | u32 records | u32 bytes of the records
 //   records: u32 key bytes | u32 value bytes | key | value
 //   header runs, to the end: u32 first record | u16 headers | per header: u16 name bytes
@@ -37,6 +38,7 @@ inline std::string_view framed(const BlockBytes& block) {
 }
 BlockBytes padded(std::string_view framed_block);
 
+constexpr std::uint32_t block_version = 1;
 constexpr std::size_t block_frame_bytes = 32;
 constexpr std::size_t record_frame_bytes = 8;
 
@@ -67,7 +69,7 @@ private:
     std::string runs_;
 };
 
-// Checks every byte and every length; `corrupt` with what is wrong.
+// Checks every length; `corrupt` with what is wrong.
 Result<BlockInfo> check_block(std::string_view framed_block);
 
 // Of a block that is known to be good.

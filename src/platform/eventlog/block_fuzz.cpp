@@ -1,7 +1,8 @@
 // Decoding arbitrary bytes never crashes and never reads outside of them.
 //
-// Random bytes seldom have a right checksum, so the input is tried as it is and once more with its
-// checksum repaired: then every length behind it is the fuzzer's.
+// Random bytes seldom have a right checksum, so the input is tried as a block, as it is from the
+// store, and once more as each stored format with its checksum repaired: then every length behind
+// it is the fuzzer's.
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -9,6 +10,7 @@
 #include "base/assert.hpp"
 #include "platform/eventlog/block.hpp"
 #include "platform/eventlog/checksum.hpp"
+#include "platform/eventlog/stored_block.hpp"
 
 namespace {
 
@@ -32,6 +34,16 @@ void read_all(std::string_view bytes) {
     ADTALLY_ASSERT(header_runs(bytes).size() <= static_cast<std::size_t>(records));
 }
 
+void read_stored(std::string_view bytes) {
+    const auto block = unpack(bytes);
+    if (!block)
+        return;
+    read_all(framed(block.value()));
+    BlockPacker packer;
+    const auto again = unpack(packer.pack(framed(block.value())));
+    ADTALLY_ASSERT(again && again.value()->substr(8) == block.value()->substr(8));
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -41,11 +53,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         bytes[i] = static_cast<char>(data[i]);
     const std::string_view view{bytes.get(), size};
     read_all(view);
-    if (size >= block_frame_bytes) {
-        store_le(bytes.get(), crc32c(view.substr(4)));
-        store_le(bytes.get() + 4, std::uint32_t{1});
+    read_stored(view);
+    for (const std::uint32_t format : {1u, 2u}) {
+        if (size < 8)
+            break;
+        store_le(bytes.get() + 4, format);
         store_le(bytes.get(), crc32c(view.substr(4)));
         read_all(view);
+        read_stored(view);
     }
     return 0;
 }

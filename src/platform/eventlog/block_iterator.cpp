@@ -5,6 +5,7 @@
 
 #include "platform/eventlog/rocksdb_open.hpp"
 #include "platform/eventlog/store_keys.hpp"
+#include "platform/eventlog/stored_block.hpp"
 
 namespace adtally::eventlog {
 
@@ -43,24 +44,21 @@ Status BlockIterator::status() const {
     return to_error(status);
 }
 
-Result<BlockInfo> BlockIterator::check() const {
+Result<BlockBytes> BlockIterator::block() const {
     const auto base = static_cast<std::int64_t>(
         load_be<std::uint64_t>(iterator_->key().data() + lower_key_.size()));
-    const auto info = check_block(bytes());
+    const auto stored = iterator_->value();
+    auto block = unpack({stored.data(), stored.size()});
     const auto where = [&] {
         return fmt::format("partition {}, block {}: ", id_.partition.value, base);
     };
-    if (!info)
-        return Error{info.error().code, where() + info.error().message};
-    if (info.value().base != Offset{base})
+    if (!block)
+        return Error{block.error().code, where() + block.error().message};
+    const Offset said = info_of(framed(block.value())).base;
+    if (said != Offset{base})
         return Error{ErrorCode::corrupt,
-                     fmt::format("{}it says to begin at {}", where(), info.value().base.value)};
-    return info;
-}
-
-std::string_view BlockIterator::bytes() const {
-    const auto value = iterator_->value();
-    return {value.data(), value.size()};
+                     fmt::format("{}it says to begin at {}", where(), said.value)};
+    return block;
 }
 
 }  // namespace adtally::eventlog

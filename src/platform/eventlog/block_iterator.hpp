@@ -28,9 +28,8 @@ public:
     bool valid() const;
     Status status() const;
 
-    // Of the present block: checked against its checksum and its key.
-    Result<BlockInfo> check() const;
-    std::string_view bytes() const;
+    // The present block, padded: checked against its checksum and its key.
+    Result<BlockBytes> block() const;
 
 private:
     const PartitionId id_;

@@ -32,8 +32,7 @@ protected:
     }
     void append_rounds(int rounds) {
         for (int i = 0; i < rounds; ++i)
-            ASSERT_TRUE(
-                append(*log, batch_of({{"k", std::to_string(i) + std::string(3000, 'v')}})));
+            ASSERT_TRUE(append(*log, batch_of({{"k", std::to_string(i) + noise(3000)}})));
     }
 };
 
@@ -197,7 +196,7 @@ protected:
         if (reader_.joinable())
             reader_.join();
     }
-    std::string next_id() { return std::to_string(++last_id_) + std::string(20'000, 'v'); }
+    std::string next_id() { return std::to_string(++last_id_) + noise(20'000); }
     // One append; remembers it when it was acknowledged.
     Status try_append() {
         const std::string id = next_id();

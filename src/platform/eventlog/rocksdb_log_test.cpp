@@ -284,7 +284,7 @@ TEST_F(RocksDbLogTest, GivesTheRoomOfRemovedRecordsBack) {
     for (std::uintmax_t i = 0; i < rounds; ++i) {
         RecordBatch batch;
         for (int key = 0; key < 100; ++key)
-            batch.add(std::to_string(key), std::string(10'000, 'x'));
+            batch.add(std::to_string(key), noise(10'000));
         ASSERT_TRUE(append(*log, std::move(batch)));
     }
     reopen();  // writes the log's tail to files of records

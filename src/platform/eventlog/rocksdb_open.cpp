@@ -29,7 +29,7 @@ namespace adtally::eventlog {
 namespace {
 
 constexpr std::size_t write_buffer_bytes = 64u << 20;
-constexpr std::size_t blob_from_bytes = 1024;
+constexpr std::size_t blob_from_bytes = 256;
 constexpr std::uint64_t sync_bytes = 512u << 10;
 
 rocksdb::Options database_options() {

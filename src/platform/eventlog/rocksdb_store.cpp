@@ -14,6 +14,7 @@
 #include "platform/eventlog/block_iterator.hpp"
 #include "platform/eventlog/rocksdb_open.hpp"
 #include "platform/eventlog/store_keys.hpp"
+#include "platform/eventlog/stored_block.hpp"
 
 namespace adtally::eventlog {
 namespace {
@@ -202,8 +203,8 @@ Result<PartitionBounds> RocksDbStore::bounds_of(PartitionId id, PartitionBounds 
     last.seek(Offset{std::numeric_limits<std::int64_t>::max()});
     Offset end = stored.begin;
     if (last.valid()) {
-        ADTALLY_TRY(auto info, last.check());
-        end = info.end;
+        ADTALLY_TRY(const auto block, last.block());
+        end = info_of(framed(block)).end;
     } else if (auto status = last.status(); !status) {
         return status.error();
     }
@@ -219,12 +220,10 @@ Status RocksDbStore::write(std::span<const CommitBlock> blocks, std::span<const 
     std::shared_lock lock(open_);
     if (!db_)
         return closed();
-    std::size_t bytes = 0;
-    for (const CommitBlock& block : blocks)
-        bytes += block.bytes->size() + 64;
-    rocksdb::WriteBatch batch(bytes + 1024);
+    rocksdb::WriteBatch batch;
+    BlockPacker packer;
     for (const CommitBlock& block : blocks) {
-        const std::string_view value = framed(block.bytes);
+        const std::string_view value = packer.pack(framed(block.bytes));
         batch.Put(block_key(block.topic_id, block.partition, block.info.base),
                   rocksdb::Slice(value.data(), value.size()));
     }
@@ -253,17 +252,18 @@ Status RocksDbStore::read(PartitionId id, Offset from, Offset to, std::size_t ma
     std::shared_lock lock(open_);
     if (!db_)
         return closed();
-    BlockIterator block{*db_, id};
-    block.seek(from);
+    BlockIterator at{*db_, id};
+    at.seek(from);
     std::size_t taken = 0;
-    for (; from < to && taken < max_bytes; block.next()) {
+    for (; from < to && taken < max_bytes; at.next()) {
         Offset base = to;
         BlockInfo info{};
-        if (block.valid()) {
-            ADTALLY_TRY(auto checked, block.check());
-            info = checked;
+        BlockBytes block;
+        if (at.valid()) {
+            ADTALLY_TRY(block, at.block());
+            info = info_of(framed(block));
             base = info.base;
-        } else if (auto status = block.status(); !status) {
+        } else if (auto status = at.status(); !status) {
             return status;
         }
         const bool first = taken == 0;
@@ -271,8 +271,8 @@ Status RocksDbStore::read(PartitionId id, Offset from, Offset to, std::size_t ma
             return Error{ErrorCode::corrupt,
                          fmt::format("partition {}: the record at {} is missing",
                                      id.partition.value, from.value)};
-        blocks.push_back(padded(block.bytes()));
-        taken += blocks.back()->size();
+        taken += block->size();
+        blocks.push_back(std::move(block));
         from = info.end;
     }
     return ok();
@@ -290,7 +290,8 @@ Result<Offset> RocksDbStore::first_at(PartitionId id, Watermarks range, Timestam
             return Error{ErrorCode::corrupt, fmt::format("partition {}: no block below {}",
                                                          id.partition.value, range.end.value)};
         }
-        ADTALLY_TRY(auto info, block.check());
+        ADTALLY_TRY(const auto bytes, block.block());
+        const BlockInfo info = info_of(framed(bytes));
         if (info.end <= range.begin)
             return Error{ErrorCode::corrupt,
                          fmt::format("partition {}: the record at {} is missing",

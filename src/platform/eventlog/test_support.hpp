@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <random>
 #include <set>
 #include <string>
 #include <utility>
@@ -85,6 +86,15 @@ private:
     std::condition_variable changed_;
     std::vector<std::pair<std::string, Status>> answers_;
 };
+
+// Bytes that no compression makes fewer.
+inline std::string noise(std::size_t bytes) {
+    thread_local std::mt19937 random{11};
+    std::string made(bytes, '\0');
+    for (char& byte : made)
+        byte = static_cast<char>(random());
+    return made;
+}
 
 inline RecordBatch batch_of(std::initializer_list<std::pair<const char*, std::string>> records) {
     RecordBatch batch;
