@@ -3,7 +3,8 @@
 PACKAGES_RUN="redis-server redis-tools curl"
 PACKAGES_BUILD="g++ cmake ninja-build ccache mold git pkg-config
     libboost1.81-dev libboost-json1.81-dev libboost-url1.81-dev
-    libsimdjson-dev librocksdb-dev liblz4-dev libhiredis-dev libspdlog-dev libfmt-dev libcli11-dev
+    libsimdjson-dev librocksdb-dev liblz4-dev librdkafka-dev libhiredis-dev
+    libspdlog-dev libfmt-dev libcli11-dev
     prometheus-cpp-dev libbenchmark-dev libgtest-dev libgmock-dev
     libssl-dev libsodium-dev libcurl4-openssl-dev libyaml-cpp-dev"
 PACKAGES_PYTHON="python3 python3-venv"

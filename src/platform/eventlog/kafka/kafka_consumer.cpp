@@ -1,0 +1,305 @@
+#include "platform/eventlog/kafka/kafka_consumer.hpp"
+
+#include <fmt/format.h>
+#include <librdkafka/rdkafka.h>
+
+#include <array>
+#include <utility>
+
+namespace adtally::eventlog::kafka {
+namespace {
+
+constexpr std::size_t messages_at_once = 10'000;
+
+using List = std::unique_ptr<rd_kafka_topic_partition_list_t,
+                             decltype(&rd_kafka_topic_partition_list_destroy)>;
+
+List make_list(std::size_t partitions) {
+    return {rd_kafka_topic_partition_list_new(static_cast<int>(partitions)),
+            rd_kafka_topic_partition_list_destroy};
+}
+
+void rebalance(rd_kafka_t*, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t* partitions,
+               void* opaque) {
+    static_cast<KafkaConsumer*>(opaque)->on_rebalance(code, partitions);
+}
+
+void error(rd_kafka_t*, int code, const char* reason, void* opaque) {
+    static_cast<KafkaConsumer*>(opaque)->on_error(code, reason);
+}
+
+Properties properties_of(const ConsumerOptions& options) {
+    Properties properties{
+        // librdkafka wants a name also of one that never joins.
+        {"group.id", options.group.empty() ? "adtally-reader" : options.group},
+        {"partition.assignment.strategy", "range"},
+        {"session.timeout.ms", std::to_string(options.session_timeout.count())},
+        {"heartbeat.interval.ms", std::to_string(options.heartbeat.count())},
+        // Positions are ours. What is committed is a hint for tools that watch the lag.
+        {"auto.offset.reset", "error"},
+        {"enable.auto.offset.store", "false"},
+        {"enable.auto.commit", options.group.empty() ? "false" : "true"},
+        {"check.crcs", "true"},
+        {"queued.max.messages.kbytes", "65536"},
+        {"fetch.error.backoff.ms", "100"},
+    };
+    if (!options.instance.empty())
+        properties.emplace_back("group.instance.id", options.instance);
+    return properties;
+}
+
+}  // namespace
+
+void MessageDeleter::operator()(rd_kafka_message_s* message) const {
+    rd_kafka_message_destroy(message);
+}
+
+Result<std::unique_ptr<KafkaConsumer>> KafkaConsumer::open(const ConsumerOptions& options,
+                                                           std::string topic,
+                                                           AssignmentListener& listener) {
+    ADTALLY_TRY(auto reader, RangeReader::open(options.cluster, topic, options.question_timeout));
+    ADTALLY_TRY(auto conf, make_conf(options.cluster, properties_of(options)));
+    std::unique_ptr<KafkaConsumer> consumer{
+        new KafkaConsumer(std::move(topic), options.may_have_holes, listener, std::move(reader))};
+    rd_kafka_conf_set_opaque(conf.get(), consumer.get());
+    rd_kafka_conf_set_rebalance_cb(conf.get(), rebalance);
+    rd_kafka_conf_set_error_cb(conf.get(), error);
+    ADTALLY_TRY(consumer->handle_, connect(Role::consumer, std::move(conf)));
+    rd_kafka_t* handle = consumer->handle_.get();
+    rd_kafka_poll_set_consumer(handle);
+    consumer->queue_ = rd_kafka_queue_get_consumer(handle);
+    if (options.group.empty()) {
+        consumer->unassigned_ = options.partitions;
+    } else {
+        ADTALLY_TRY(consumer->join());
+    }
+    return consumer;
+}
+
+Status KafkaConsumer::join() {
+    const List topics = make_list(1);
+    rd_kafka_topic_partition_list_add(topics.get(), topic_.c_str(), RD_KAFKA_PARTITION_UA);
+    if (const auto failure = rd_kafka_subscribe(handle_.get(), topics.get()); failure != 0)
+        return to_error(failure, "joining the consumer group");
+    return ok();
+}
+
+KafkaConsumer::KafkaConsumer(std::string topic, bool may_have_holes, AssignmentListener& listener,
+                             RangeReader reader)
+    : topic_(std::move(topic)),
+      may_have_holes_(may_have_holes),
+      listener_(&listener),
+      reader_(std::move(reader)) {}
+
+KafkaConsumer::~KafkaConsumer() {
+    listener_ = nullptr;
+    cursors_.clear();
+    if (handle_ == nullptr)
+        return;
+    rd_kafka_consumer_close(handle_.get());
+    if (queue_ != nullptr)
+        rd_kafka_queue_destroy(queue_);
+}
+
+Status KafkaConsumer::poll(FetchedBatch& batch, std::size_t max_records, Deadline deadline) {
+    batch.clear();
+    if (max_records == 0)
+        return ok();
+    if (take(batch, max_records))
+        return ok();
+    failure_.reset();
+    if (const std::int32_t count = std::exchange(unassigned_, 0); count > 0) {
+        std::vector<Partition> all;
+        for (std::int32_t i = 0; i < count; ++i) {
+            all.push_back(Partition{i});
+            cursors_.emplace(Partition{i}, Cursor{});
+        }
+        listener_->on_assigned(all);
+    }
+    fetch(deadline);
+    if (failure_) {
+        batch.partition = failure_->partition;
+        return std::move(failure_->error);
+    }
+    take(batch, max_records);
+    return ok();
+}
+
+// Waits for one message, then takes those that are there: asking for many at once would wait until
+// there are so many.
+void KafkaConsumer::fetch(Deadline deadline) {
+    apply_positions();
+    if (Message first{
+            rd_kafka_consumer_poll(handle_.get(), static_cast<int>(deadline.left().count()))}) {
+        sort(std::move(first));
+        std::array<rd_kafka_message_t*, messages_at_once> messages;
+        const auto got = rd_kafka_consume_batch_queue(queue_, 0, messages.data(), messages.size());
+        for (ssize_t i = 0; i < got; ++i)
+            sort(Message{messages[static_cast<std::size_t>(i)]});
+    }
+    // A rebalance in between has given us partitions, or taken them.
+    apply_positions();
+}
+
+// To its partition, if it is what comes next there.
+void KafkaConsumer::sort(Message message) {
+    const auto found = cursors_.find(Partition{message->partition});
+    if (message->err != 0)
+        return failed(*message);
+    if (found == cursors_.end() || !found->second.sought)
+        return;
+    Cursor& cursor = found->second;
+    if (message->offset < cursor.fetched.value)
+        return;
+    if (message->offset > cursor.fetched.value && !may_have_holes_) {
+        failure_ =
+            Failure{found->first,
+                    {ErrorCode::corrupt,
+                     fmt::format("{}/{}: the record at {} is missing, the next one is {}", topic_,
+                                 found->first.value, cursor.fetched.value, message->offset)}};
+        cursor.sought = false;
+        must_apply_ = true;
+        return;
+    }
+    cursor.fetched = Offset{message->offset + 1};
+    cursor.waiting.push_back(std::move(message));
+}
+
+void KafkaConsumer::failed(const rd_kafka_message_t& message) {
+    switch (message.err) {
+        case RD_KAFKA_RESP_ERR__PARTITION_EOF:
+        // Too long between two polls: the group takes the partitions back and gives them again.
+        case RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED:
+            return;
+        default:
+            break;
+    }
+    const Partition partition{message.partition};
+    failure_ = Failure{
+        partition, to_error(message.err, fmt::format("reading {}/{}", topic_, partition.value))};
+    // Its fetching has ended with this; a seek begins it again.
+    if (const auto found = cursors_.find(partition);
+        found != cursors_.end() && failure_->error.code == ErrorCode::not_found) {
+        found->second.sought = false;
+        must_apply_ = true;
+    }
+}
+
+void KafkaConsumer::on_error(int code, std::string_view detail) {
+    if (!failure_)
+        failure_ = Failure{Partition{}, to_error(code, "Kafka", detail)};
+}
+
+// Eager: everything is taken before anything is given.
+void KafkaConsumer::on_rebalance(int code, rd_kafka_topic_partition_list_t* partitions) {
+    if (code != RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+        revoke_all();
+        rd_kafka_assign(handle_.get(), nullptr);
+        return;
+    }
+    std::vector<Partition> given;
+    for (int i = 0; i < partitions->cnt; ++i)
+        given.push_back(Partition{partitions->elems[i].partition});
+    for (const Partition partition : given)
+        cursors_.emplace(partition, Cursor{});
+    // Nothing is fetched before it is sought.
+    const List none = make_list(0);
+    rd_kafka_assign(handle_.get(), none.get());
+    if (listener_ != nullptr)
+        listener_->on_assigned(given);
+}
+
+void KafkaConsumer::revoke_all() {
+    std::vector<Partition> taken;
+    for (const auto& [partition, cursor] : cursors_)
+        taken.push_back(partition);
+    cursors_.clear();
+    must_apply_ = false;
+    if (listener_ != nullptr && !taken.empty())
+        listener_->on_revoked(taken);
+}
+
+// librdkafka fetches what is sought, from where we stand: also what it had fetched already and we
+// have not seen. Without the group's consent this would be refused; then it asks again.
+void KafkaConsumer::apply_positions() {
+    if (!must_apply_)
+        return;
+    const List list = make_list(cursors_.size());
+    for (const auto& [partition, cursor] : cursors_) {
+        if (cursor.sought)
+            rd_kafka_topic_partition_list_add(list.get(), topic_.c_str(), partition.value)->offset =
+                cursor.fetched.value;
+    }
+    if (const auto failure = rd_kafka_assign(handle_.get(), list.get()); failure != 0) {
+        failure_ = Failure{Partition{}, to_error(failure, "taking up partitions of " + topic_)};
+        return;
+    }
+    must_apply_ = false;
+}
+
+// Records of the next partition in turn that has some.
+bool KafkaConsumer::take(FetchedBatch& batch, std::size_t max_records) {
+    auto at = cursors_.upper_bound(turn_);
+    for (std::size_t i = 0; i < cursors_.size(); ++i, ++at) {
+        if (at == cursors_.end())
+            at = cursors_.begin();
+        auto& [partition, cursor] = *at;
+        if (cursor.waiting.empty())
+            continue;
+        turn_ = batch.partition = partition;
+        const std::size_t count = std::min(max_records, cursor.waiting.size());
+        std::size_t bytes = 0;
+        for (std::size_t k = 0; k < count; ++k)
+            bytes += size_of(*cursor.waiting[k]);
+        auto storage = std::make_shared<std::string>();
+        storage->reserve(bytes);
+        for (std::size_t k = 0; k < count; ++k)
+            copy_to(*cursor.waiting[k], *storage, batch);
+        cursor.waiting.erase(cursor.waiting.begin(),
+                             cursor.waiting.begin() + static_cast<std::ptrdiff_t>(count));
+        batch.storage = std::move(storage);
+        return true;
+    }
+    return false;
+}
+
+Status KafkaConsumer::seek(Partition partition, Offset next) {
+    const auto found = cursors_.find(partition);
+    if (found == cursors_.end())
+        return Error{ErrorCode::not_found,
+                     fmt::format("{}/{} is not assigned to this reader", topic_, partition.value)};
+    ADTALLY_TRY(const auto ends, reader_.watermarks(partition));
+    if (next.value < 0 || next > ends.end)
+        return Error{ErrorCode::conflict,
+                     fmt::format("{}/{} ends at {}, it has no position {}: the position is of "
+                                 "another log, or this one has lost records",
+                                 topic_, partition.value, ends.end.value, next.value)};
+    Cursor& cursor = found->second;
+    cursor.sought = true;
+    cursor.fetched = next;
+    cursor.waiting.clear();
+    must_apply_ = true;
+    return ok();
+}
+
+Result<Watermarks> KafkaConsumer::watermarks(Partition partition) {
+    return reader_.watermarks(partition);
+}
+
+Result<Offset> KafkaConsumer::offset_at(Partition partition, TimestampMs at) {
+    return reader_.offset_at(partition, at);
+}
+
+Status KafkaConsumer::read(Partition partition, Offset from, Offset to, FetchedBatch& batch) {
+    return reader_.read(partition, from, to, batch);
+}
+
+void KafkaConsumer::commit_hint(Partition partition, Offset next) {
+    const List list = make_list(1);
+    rd_kafka_topic_partition_list_add(list.get(), topic_.c_str(), partition.value)->offset =
+        next.value;
+    // Kept by librdkafka, sent every few seconds. A partition that is gone by now needs no hint.
+    (void)rd_kafka_offsets_store(handle_.get(), list.get());
+}
+
+}  // namespace adtally::eventlog::kafka

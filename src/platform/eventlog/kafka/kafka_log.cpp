@@ -1,0 +1,61 @@
+#include "platform/eventlog/kafka/kafka_log.hpp"
+
+#include <utility>
+
+#include "platform/eventlog/kafka/kafka_consumer.hpp"
+#include "platform/eventlog/kafka/kafka_producer.hpp"
+#include "platform/eventlog/kafka/topics.hpp"
+
+namespace adtally::eventlog::kafka {
+namespace {
+
+ProducerOptions producer_options(const LogOptions& options) {
+    return {.cluster = options.cluster,
+            .deadline = options.append_deadline,
+            .linger = options.linger,
+            .max_record_bytes = options.max_record_bytes,
+            .max_bytes_in_flight = options.max_bytes_in_flight};
+}
+
+class KafkaLog final : public EventLog {
+public:
+    explicit KafkaLog(LogOptions options)
+        : options_(std::move(options)), topics_(options_), producer_(producer_options(options_)) {}
+
+    Producer& producer() override { return producer_; }
+
+    Result<std::unique_ptr<Consumer>> consumer(std::string_view topic,
+                                               AssignmentListener& listener) override {
+        ADTALLY_TRY(auto info, topics_.info(topic));
+        const bool compacted = topics_.options_of(topic)->compacted;
+        ConsumerOptions options{.cluster = options_.cluster,
+                                .group = compacted ? std::string{} : options_.group,
+                                .partitions = info.partitions,
+                                .instance = options_.instance,
+                                .session_timeout = options_.session_timeout,
+                                .heartbeat = options_.heartbeat,
+                                .may_have_holes = compacted,
+                                .question_timeout = options_.question_timeout};
+        ADTALLY_TRY(auto consumer, KafkaConsumer::open(options, std::move(info.name), listener));
+        return std::unique_ptr<Consumer>{std::move(consumer)};
+    }
+
+    Result<TopicInfo> topic(std::string_view name) const override { return topics_.info(name); }
+    Result<std::vector<Watermarks>> watermarks(std::string_view topic) const override {
+        return topics_.watermarks(topic);
+    }
+    void close() override { producer_.close(); }
+
+private:
+    const LogOptions options_;
+    mutable Topics topics_;  // remembers what the cluster has said
+    KafkaProducer producer_;
+};
+
+}  // namespace
+
+std::unique_ptr<EventLog> open_kafka_log(LogOptions options) {
+    return std::make_unique<KafkaLog>(std::move(options));
+}
+
+}  // namespace adtally::eventlog::kafka

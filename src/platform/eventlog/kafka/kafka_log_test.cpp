@@ -1,0 +1,275 @@
+// Against the mock broker of librdkafka: one process, real protocol, injected errors.
+#include "platform/eventlog/kafka/kafka_log.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <librdkafka/rdkafka.h>
+#include <librdkafka/rdkafka_mock.h>
+
+#include <algorithm>
+#include <future>
+#include <map>
+#include <set>
+
+namespace adtally::eventlog::kafka {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr std::int32_t partitions = 4;
+
+class MockBroker {
+public:
+    MockBroker() {
+        rd_kafka_conf_t* conf = rd_kafka_conf_new();
+        char reason[256];
+        rd_kafka_conf_set(conf, "bootstrap.servers", "127.0.0.1:1", reason, sizeof reason);
+        rd_kafka_conf_set(conf, "log_level", "0", reason, sizeof reason);
+        handle_.reset(rd_kafka_new(RD_KAFKA_PRODUCER, conf, reason, sizeof reason));
+        cluster_ = rd_kafka_mock_cluster_new(handle_.get(), 1);
+        rd_kafka_mock_topic_create(cluster_, "events", partitions, 1);
+    }
+    ~MockBroker() { rd_kafka_mock_cluster_destroy(cluster_); }
+
+    std::string address() const { return rd_kafka_mock_cluster_bootstraps(cluster_); }
+    rd_kafka_mock_cluster_t* get() const { return cluster_; }
+
+private:
+    Handle handle_;
+    rd_kafka_mock_cluster_t* cluster_ = nullptr;
+};
+
+// Seeks everything to its begin; remembers what it has.
+class FromBegin final : public AssignmentListener {
+public:
+    void on_assigned(std::span<const Partition> given) override {
+        for (const Partition partition : given) {
+            mine.insert(partition.value);
+            ASSERT_TRUE(consumer->seek(partition, Offset{0}));
+        }
+    }
+    void on_revoked(std::span<const Partition> taken) override {
+        for (const Partition partition : taken)
+            mine.erase(partition.value);
+    }
+    Consumer* consumer = nullptr;
+    std::set<std::int32_t> mine;
+};
+
+RecordBatch batch_of(int first, int count) {
+    RecordBatch batch;
+    for (int i = first; i < first + count; ++i)
+        batch.add("key" + std::to_string(i % 50), "value" + std::to_string(i));
+    return batch;
+}
+
+class KafkaLogTest : public testing::Test {
+protected:
+    LogOptions options() const {
+        LogOptions made;
+        made.cluster.bootstrap = broker.address();
+        made.topics = {{"events", partitions}};
+        made.append_deadline = Milliseconds{3'000};
+        return made;
+    }
+    static Status append(EventLog& log, RecordBatch batch) {
+        std::promise<Status> told;
+        log.producer().append("events", std::move(batch),
+                              [&](Status status) { told.set_value(std::move(status)); });
+        return told.get_future().get();
+    }
+    // Offsets and values by partition, until there are `count`.
+    static std::map<std::int32_t, std::vector<std::string>> read(Consumer& consumer,
+                                                                 std::size_t count) {
+        std::map<std::int32_t, std::vector<std::string>> found;
+        FetchedBatch batch;
+        const Deadline deadline = Deadline::after(Milliseconds{20'000});
+        for (std::size_t seen = 0; seen < count && !deadline.passed();) {
+            const Status polled = consumer.poll(batch, 100, Deadline::after(Milliseconds{100}));
+            EXPECT_TRUE(polled) << polled.error().message;
+            for (const FetchedRecord& record : batch.records) {
+                auto& values = found[batch.partition.value];
+                EXPECT_EQ(record.offset, Offset{static_cast<std::int64_t>(values.size())});
+                EXPECT_EQ(partition_of(record.key, partitions), batch.partition);
+                values.emplace_back(record.value);
+                ++seen;
+            }
+        }
+        return found;
+    }
+
+    MockBroker broker;
+};
+
+TEST_F(KafkaLogTest, ReadsBackWhatWasAcknowledgedInOrder) {
+    const auto log = open_kafka_log(options());
+    ASSERT_TRUE(append(*log, batch_of(0, 1000)));
+    FromBegin listener;
+    const auto consumer = std::move(log->consumer("events", listener).value());
+    listener.consumer = consumer.get();
+    std::multiset<std::string> values;
+    for (const auto& [partition, found] : read(*consumer, 1000))
+        values.insert(found.begin(), found.end());
+    EXPECT_EQ(values.size(), 1000u);
+    EXPECT_EQ(std::set<std::string>(values.begin(), values.end()).size(), 1000u);
+    EXPECT_EQ(listener.mine.size(), 4u);
+}
+
+TEST_F(KafkaLogTest, SaysWhatTheClusterSaysOfATopic) {
+    const auto log = open_kafka_log(options());
+    ASSERT_TRUE(append(*log, batch_of(0, 100)));
+    const auto info = log->topic("events");
+    ASSERT_TRUE(info) << info.error().message;
+    EXPECT_EQ(info.value().partitions, partitions);
+    EXPECT_FALSE(info.value().log_id.empty());
+    std::int64_t records = 0;
+    const auto watermarks = log->watermarks("events").value();
+    for (const Watermarks& each : watermarks)
+        records += each.end.value - each.begin.value;
+    EXPECT_EQ(records, 100);
+    EXPECT_EQ(log->topic("unheard-of").error().code, ErrorCode::not_found);
+}
+
+TEST_F(KafkaLogTest, ReadsAStretchOutsideOfThePollingOrder) {
+    const auto log = open_kafka_log(options());
+    RecordBatch batch;
+    for (int i = 0; i < 500; ++i)
+        batch.add("one", std::to_string(i));
+    ASSERT_TRUE(append(*log, std::move(batch)));
+    const Partition partition = partition_of("one", partitions);
+    FromBegin listener;
+    const auto consumer = std::move(log->consumer("events", listener).value());
+    FetchedBatch fetched;
+    std::int64_t at = 100;
+    while (at < 400) {
+        const Status done = consumer->read(partition, Offset{at}, Offset{400}, fetched);
+        ASSERT_TRUE(done) << done.error().message;
+        ASSERT_FALSE(fetched.records.empty());
+        for (const FetchedRecord& record : fetched.records)
+            ASSERT_EQ(record.value, std::to_string(at++));
+    }
+    EXPECT_EQ(at, 400);
+    EXPECT_EQ(consumer->read(partition, Offset{0}, Offset{501}, fetched).error().code,
+              ErrorCode::conflict);
+}
+
+TEST_F(KafkaLogTest, SeekingAgainRepeatsFromThere) {
+    const auto log = open_kafka_log(options());
+    RecordBatch batch;
+    for (int i = 0; i < 100; ++i)
+        batch.add("one", std::to_string(i));
+    ASSERT_TRUE(append(*log, std::move(batch)));
+    FromBegin listener;
+    const auto consumer = std::move(log->consumer("events", listener).value());
+    listener.consumer = consumer.get();
+    read(*consumer, 100);
+    const Partition partition = partition_of("one", partitions);
+    EXPECT_EQ(consumer->seek(partition, Offset{101}).error().code, ErrorCode::conflict);
+    ASSERT_TRUE(consumer->seek(partition, Offset{60}));
+    FetchedBatch fetched;
+    std::int64_t expected = 60;
+    const Deadline deadline = Deadline::after(Milliseconds{20'000});
+    while (expected < 100 && !deadline.passed()) {
+        ASSERT_TRUE(consumer->poll(fetched, 7, Deadline::after(Milliseconds{100})));
+        for (const FetchedRecord& record : fetched.records)
+            ASSERT_EQ(record.offset, Offset{expected++});
+    }
+    EXPECT_EQ(expected, 100);
+}
+
+TEST_F(KafkaLogTest, TwoReadersShareThePartitions) {
+    const auto log = open_kafka_log(options());
+    FromBegin first;
+    FromBegin second;
+    const auto one = std::move(log->consumer("events", first).value());
+    first.consumer = one.get();
+    const auto two = std::move(log->consumer("events", second).value());
+    second.consumer = two.get();
+    FetchedBatch batch;
+    const Deadline deadline = Deadline::after(Milliseconds{30'000});
+    while ((first.mine.size() != 2 || second.mine.size() != 2) && !deadline.passed()) {
+        ASSERT_TRUE(one->poll(batch, 100, Deadline::after(Milliseconds{20})));
+        ASSERT_TRUE(two->poll(batch, 100, Deadline::after(Milliseconds{20})));
+    }
+    std::set<std::int32_t> all = first.mine;
+    all.insert(second.mine.begin(), second.mine.end());
+    EXPECT_EQ(all.size(), 4u);
+}
+
+TEST_F(KafkaLogTest, ABrokerThatIsAwayIsReportedByTheDeadline) {
+    auto made = options();
+    made.append_deadline = Milliseconds{500};
+    const auto log = open_kafka_log(made);
+    ASSERT_TRUE(append(*log, batch_of(0, 1)));
+    EXPECT_TRUE(log->producer().health().up);
+    rd_kafka_mock_broker_set_down(broker.get(), 1);
+    const Status refused = append(*log, batch_of(1, 10));
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, ErrorCode::timed_out);
+    EXPECT_FALSE(log->producer().health().up);
+    EXPECT_THAT(log->producer().health().reason, HasSubstr("Kafka"));
+    rd_kafka_mock_broker_set_up(broker.get(), 1);
+    const Deadline deadline = Deadline::after(Milliseconds{20'000});
+    while (!append(*log, batch_of(1, 10)) && !deadline.passed()) {
+    }
+    EXPECT_TRUE(log->producer().health().up);
+    EXPECT_EQ(log->producer().health().appends_in_flight, 0u);
+}
+
+TEST_F(KafkaLogTest, SurvivesAFatalErrorOfTheIdempotentProducer) {
+    const auto log = open_kafka_log(options());
+    ASSERT_TRUE(append(*log, batch_of(0, 10)));
+    rd_kafka_mock_push_request_errors(broker.get(), 0 /* Produce */, 1,
+                                      RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER);
+    const Status failed = append(*log, batch_of(10, 10));
+    if (!failed) {
+        EXPECT_EQ(failed.error().code, ErrorCode::timed_out) << failed.error().message;
+    }
+    const Deadline deadline = Deadline::after(Milliseconds{20'000});
+    Status again = append(*log, batch_of(20, 10));
+    while (!again && !deadline.passed())
+        again = append(*log, batch_of(20, 10));
+    EXPECT_TRUE(again) << again.error().message;
+}
+
+TEST_F(KafkaLogTest, RefusesWhatIsTooLargeAndWritesNoneOfIt) {
+    auto made = options();
+    made.max_record_bytes = 1000;
+    const auto log = open_kafka_log(made);
+    RecordBatch batch = batch_of(0, 3);
+    batch.add("key", std::string(1000, 'x'));
+    const Status refused = append(*log, std::move(batch));
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, ErrorCode::too_large);
+    const auto watermarks = log->watermarks("events").value();
+    for (const Watermarks& each : watermarks)
+        EXPECT_EQ(each.end, Offset{0});
+}
+
+TEST_F(KafkaLogTest, ReportsEverythingWhenItIsClosed) {
+    auto made = options();
+    made.append_deadline = Milliseconds{500};
+    const auto log = open_kafka_log(made);
+    rd_kafka_mock_broker_set_down(broker.get(), 1);
+    std::atomic<int> told{0};
+    for (int i = 0; i < 20; ++i)
+        log->producer().append("events", batch_of(i, 5), [&](const Status&) { ++told; });
+    log->close();
+    EXPECT_EQ(told, 20);
+    EXPECT_EQ(append(*log, batch_of(0, 1)).error().code, ErrorCode::unavailable);
+}
+
+TEST(KafkaSettings, ThatLibrdkafkaDoesNotTakeAreNamed) {
+    LogOptions options;
+    options.cluster.bootstrap = "127.0.0.1:1";
+    options.cluster.properties = {{"security.protocl", "ssl"}};
+    try {
+        open_kafka_log(options);
+        FAIL() << "the settings were taken";
+    } catch (const std::runtime_error& refused) {
+        EXPECT_THAT(refused.what(), HasSubstr("security.protocl"));
+    }
+}
+
+}  // namespace
+}  // namespace adtally::eventlog::kafka

@@ -1,0 +1,137 @@
+#include "platform/eventlog/kafka/topics.hpp"
+
+#include <fmt/format.h>
+#include <librdkafka/rdkafka.h>
+
+#include <algorithm>
+#include <array>
+#include <stdexcept>
+#include <utility>
+
+namespace adtally::eventlog::kafka {
+namespace {
+
+constexpr int broker_default = -1;  // replication
+
+template <class T, void (*destroy)(T*)>
+struct Destroy {
+    void operator()(T* object) const { destroy(object); }
+};
+template <class T, void (*destroy)(T*)>
+using Owned = std::unique_ptr<T, Destroy<T, destroy>>;
+
+void free_text(char* text) {
+    rd_kafka_mem_free(nullptr, text);
+}
+
+int ms(Milliseconds span) {
+    return static_cast<int>(span.count());
+}
+
+}  // namespace
+
+Topics::Topics(const LogOptions& options)
+    : topics_(options.topics), create_(options.create_topics), timeout_(options.question_timeout) {
+    auto conf = make_conf(options.cluster, {});
+    if (!conf)
+        throw std::runtime_error(conf.error().message);
+    auto handle = connect(Role::producer, std::move(conf.value()));
+    if (!handle)
+        throw std::runtime_error(handle.error().message);
+    handle_ = std::move(handle.value());
+}
+
+const LogOptions::Topic* Topics::options_of(std::string_view name) const {
+    const auto found = std::find_if(topics_.begin(), topics_.end(),
+                                    [&](const auto& topic) { return topic.name == name; });
+    return found == topics_.end() ? nullptr : &*found;
+}
+
+Result<TopicInfo> Topics::info(std::string_view name) {
+    std::lock_guard lock(mutex_);
+    if (const auto found = known_.find(name); found != known_.end())
+        return found->second;
+    const LogOptions::Topic* options = options_of(name);
+    if (options == nullptr)
+        return Error{ErrorCode::not_found, fmt::format("there is no topic {}", name)};
+    auto partitions = partitions_of(options->name);
+    if (!partitions && partitions.error().code == ErrorCode::not_found && create_) {
+        ADTALLY_TRY(create(*options));
+        partitions = partitions_of(options->name);
+    }
+    if (!partitions)
+        return partitions.error();
+    const Owned<char, free_text> cluster{rd_kafka_clusterid(handle_.get(), ms(timeout_))};
+    if (cluster == nullptr)
+        return Error{ErrorCode::unavailable, "Kafka does not say the id of its cluster"};
+    const TopicInfo info{options->name, partitions.value(), cluster.get()};
+    known_.emplace(info.name, info);
+    return info;
+}
+
+Result<std::int32_t> Topics::partitions_of(const std::string& name) {
+    const Owned<rd_kafka_topic_t, rd_kafka_topic_destroy> topic{
+        rd_kafka_topic_new(handle_.get(), name.c_str(), nullptr)};
+    const rd_kafka_metadata_t* answer = nullptr;
+    const auto failure = rd_kafka_metadata(handle_.get(), 0, topic.get(), &answer, ms(timeout_));
+    if (failure != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return to_error(failure, "topic " + name);
+    const std::unique_ptr<const rd_kafka_metadata_t, decltype(&rd_kafka_metadata_destroy)> metadata{
+        answer, rd_kafka_metadata_destroy};
+    if (metadata->topic_cnt != 1)
+        return Error{ErrorCode::unavailable, "Kafka says nothing of topic " + name};
+    if (const auto said = metadata->topics[0].err; said != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return to_error(said, "topic " + name);
+    return metadata->topics[0].partition_cnt;
+}
+
+Status Topics::create(const LogOptions::Topic& topic) {
+    std::array<char, 512> reason{};
+    const Owned<rd_kafka_NewTopic_t, rd_kafka_NewTopic_destroy> made{rd_kafka_NewTopic_new(
+        topic.name.c_str(), topic.partitions, broker_default, reason.data(), reason.size())};
+    if (made == nullptr)
+        return Error{ErrorCode::invalid_argument,
+                     fmt::format("topic {}: {}", topic.name, reason.data())};
+    if (topic.compacted)
+        rd_kafka_NewTopic_set_config(made.get(), "cleanup.policy", "compact");
+    const Owned<rd_kafka_queue_t, rd_kafka_queue_destroy> answers{
+        rd_kafka_queue_new(handle_.get())};
+    std::array<rd_kafka_NewTopic_t*, 1> all{made.get()};
+    rd_kafka_CreateTopics(handle_.get(), all.data(), all.size(), nullptr, answers.get());
+    const Owned<rd_kafka_event_t, rd_kafka_event_destroy> event{
+        rd_kafka_queue_poll(answers.get(), ms(timeout_))};
+    if (event == nullptr)
+        return Error{ErrorCode::timed_out, "Kafka does not answer the creation of " + topic.name};
+    if (const auto failure = rd_kafka_event_error(event.get()); failure != 0)
+        return to_error(failure, "creating topic " + topic.name,
+                        rd_kafka_event_error_string(event.get()));
+    std::size_t count = 0;
+    const auto* result = rd_kafka_event_CreateTopics_result(event.get());
+    const auto* const* results = rd_kafka_CreateTopics_result_topics(result, &count);
+    for (std::size_t i = 0; i < count; ++i) {
+        const auto failure = rd_kafka_topic_result_error(results[i]);
+        // Another process was quicker.
+        if (failure != RD_KAFKA_RESP_ERR_NO_ERROR &&
+            failure != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS) {
+            const char* said = rd_kafka_topic_result_error_string(results[i]);
+            return to_error(failure, "creating topic " + topic.name,
+                            said != nullptr ? said : rd_kafka_err2str(failure));
+        }
+    }
+    return ok();
+}
+
+Result<std::vector<Watermarks>> Topics::watermarks(std::string_view name) {
+    ADTALLY_TRY(const auto topic, info(name));
+    std::vector<Watermarks> found(static_cast<std::size_t>(topic.partitions));
+    for (std::int32_t i = 0; i < topic.partitions; ++i) {
+        Watermarks& each = found[static_cast<std::size_t>(i)];
+        const auto failure = rd_kafka_query_watermark_offsets(
+            handle_.get(), topic.name.c_str(), i, &each.begin.value, &each.end.value, ms(timeout_));
+        if (failure != RD_KAFKA_RESP_ERR_NO_ERROR)
+            return to_error(failure, fmt::format("the ends of {}/{}", topic.name, i));
+    }
+    return found;
+}
+
+}  // namespace adtally::eventlog::kafka
