@@ -198,6 +198,7 @@ void KafkaConsumer::on_rebalance(int code, rd_kafka_topic_partition_list_t* part
         return;
     }
     std::vector<Partition> given;
+    given.reserve(static_cast<std::size_t>(partitions->cnt));
     for (int i = 0; i < partitions->cnt; ++i)
         given.push_back(Partition{partitions->elems[i].partition});
     for (const Partition partition : given)
@@ -211,6 +212,7 @@ void KafkaConsumer::on_rebalance(int code, rd_kafka_topic_partition_list_t* part
 
 void KafkaConsumer::revoke_all() {
     std::vector<Partition> taken;
+    taken.reserve(cursors_.size());
     for (const auto& [partition, cursor] : cursors_)
         taken.push_back(partition);
     cursors_.clear();

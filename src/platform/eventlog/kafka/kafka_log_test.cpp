@@ -115,6 +115,20 @@ TEST_F(KafkaLogTest, ReadsBackWhatWasAcknowledgedInOrder) {
     EXPECT_EQ(listener.mine.size(), 4u);
 }
 
+TEST_F(KafkaLogTest, SendsHeadersWithEachRecord) {
+    const auto log = open_kafka_log(options());
+    RecordBatch batch = batch_of(0, 3);
+    batch.add_header("traceparent", "00-1");
+    ASSERT_TRUE(append(*log, std::move(batch)));
+    FromBegin listener;
+    const auto consumer = std::move(log->consumer("events", listener).value());
+    listener.consumer = consumer.get();
+    std::size_t values = 0;
+    for (const auto& [partition, found] : read(*consumer, 3))
+        values += found.size();
+    EXPECT_EQ(values, 3u);
+}
+
 TEST_F(KafkaLogTest, SaysWhatTheClusterSaysOfATopic) {
     const auto log = open_kafka_log(options());
     ASSERT_TRUE(append(*log, batch_of(0, 100)));

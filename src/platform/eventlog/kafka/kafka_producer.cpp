@@ -4,6 +4,7 @@
 #include <librdkafka/rdkafka.h>
 #include <pthread.h>
 
+#include <array>
 #include <stdexcept>
 #include <utility>
 
@@ -154,13 +155,24 @@ int KafkaProducer::produce(Client& client, rd_kafka_topic_s* topic, Append& appe
     for (const Header& header : append.batch.headers())
         rd_kafka_header_add(headers, header.name.data(), static_cast<ssize_t>(header.name.size()),
                             header.value.data(), static_cast<ssize_t>(header.value.size()));
-    const auto failure = rd_kafka_producev(
-        client.handle.get(), RD_KAFKA_V_RKT(topic), RD_KAFKA_V_VALUE(bytes, value.size()),
-        RD_KAFKA_V_KEY(key.data(), key.size()), RD_KAFKA_V_HEADERS(headers),
-        RD_KAFKA_V_OPAQUE(&append), RD_KAFKA_V_END);
-    if (failure != RD_KAFKA_RESP_ERR_NO_ERROR)
-        rd_kafka_headers_destroy(headers);
-    return failure;
+    std::array<rd_kafka_vu_t, 5> parts{};
+    parts[0].vtype = RD_KAFKA_VTYPE_RKT;
+    parts[0].u.rkt = topic;
+    parts[1].vtype = RD_KAFKA_VTYPE_VALUE;
+    parts[1].u.mem = {bytes, value.size()};
+    parts[2].vtype = RD_KAFKA_VTYPE_KEY;
+    parts[2].u.mem = {const_cast<char*>(key.data()), key.size()};
+    parts[3].vtype = RD_KAFKA_VTYPE_HEADERS;
+    parts[3].u.headers = headers;
+    parts[4].vtype = RD_KAFKA_VTYPE_OPAQUE;
+    parts[4].u.ptr = &append;
+    using OwnedError = std::unique_ptr<rd_kafka_error_t, decltype(&rd_kafka_error_destroy)>;
+    const OwnedError failure{rd_kafka_produceva(client.handle.get(), parts.data(), parts.size()),
+                             rd_kafka_error_destroy};
+    if (failure == nullptr)
+        return 0;
+    rd_kafka_headers_destroy(headers);
+    return rd_kafka_error_code(failure.get());
 }
 
 void KafkaProducer::on_report(void* opaque, int code) {
