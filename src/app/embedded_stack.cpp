@@ -25,7 +25,11 @@ std::unique_ptr<redis::Supervisor> start_redis(const config::Settings& settings,
     options.abandon = stop_is_pending;
     options.on_event = [logger = observability::Logger("redis")](std::string_view event,
                                                                  std::string_view detail) {
-        logger.info(event, {{"detail", detail}});
+        // It may take long: also who logs little should know what is waited for.
+        if (event == "redis_loading")
+            logger.warn(event, {{"detail", detail}});
+        else
+            logger.info(event, {{"detail", detail}});
     };
     return std::make_unique<redis::Supervisor>(std::move(options));
 }
@@ -54,7 +58,7 @@ std::unique_ptr<eventlog::EventLog> open_log(const config::Settings& settings,
                       {"ad-events-dlt", partitions},
                       {"ad-metrics", partitions},
                       {"ad-anomalies", partitions},
-                      {"ad-catalog", 1, true}};
+                      {.name = "ad-catalog", .keep_forever = true}};
     options.commit_linger = Milliseconds{settings.integer("eventlog.commit-linger-ms")};
     options.retention = std::chrono::hours(settings.integer("eventlog.retention-hours"));
     options.max_bytes_in_flight =

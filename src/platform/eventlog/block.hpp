@@ -11,9 +11,9 @@
 //   header runs, to the end: u32 first record | u16 headers | per header: u16 name bytes
 //   | u32 value bytes | name | value. A run ends where the next begins; no run, no headers.
 //
-// Promise. check_block accepts exactly what BlockBuilder writes: after it, every length inside the
-// block is inside the block. Whatever else the bytes are, they are `corrupt`, and nothing outside
-// of them is read.
+// Promise. check_block accepts what BlockBuilder writes, whatever stands where the checksum goes:
+// after it, every length inside the block is inside the block. Whatever else the bytes are, they
+// are `corrupt`, and nothing outside of them is read.
 //
 // Threads. Values; BlockBytes are immutable and shared.
 #pragma once

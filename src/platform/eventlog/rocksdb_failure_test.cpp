@@ -68,10 +68,28 @@ TEST_F(RocksDbFailureTest, RefusesADatabaseOfANewerFormat) {
     open();
     behind_its_back([](rocksdb::DB& database) {
         std::string format;
-        append_le(format, std::uint64_t{2});
+        append_le(format, std::uint64_t{3});
         ASSERT_TRUE(database.Put({}, format_key(), format).ok());
     });
-    EXPECT_THAT(refusal(), HasSubstr("has format 2, this adtally knows 1"));
+    EXPECT_THAT(refusal(), HasSubstr("has format 3, this adtally knows 2"));
+}
+
+// So that an adtally that knows nothing of compressed blocks refuses it as newer.
+TEST_F(RocksDbFailureTest, TakesOverADatabaseOfTheFirstFormat) {
+    open();
+    ASSERT_TRUE(append(*log, batch_of({{"k", "before"}})));
+    behind_its_back([](rocksdb::DB& database) {
+        std::string format;
+        append_le(format, std::uint64_t{1});
+        ASSERT_TRUE(database.Put({}, format_key(), format).ok());
+    });
+    open();
+    EXPECT_EQ(values_of(read_all(*log)), (std::multiset<std::string>{"before"}));
+    behind_its_back([](rocksdb::DB& database) {
+        std::string format;
+        ASSERT_TRUE(database.Get({}, format_key(), &format).ok());
+        EXPECT_EQ(load_le<std::uint64_t>(format.data()), 2u);
+    });
 }
 
 TEST_F(RocksDbFailureTest, RefusesADirectoryWhoseHeadIsLost) {
@@ -168,6 +186,23 @@ TEST_F(RocksDbFailureTest, CallsABlockOfTheWrongBytesCorrupt) {
     ASSERT_FALSE(polled);
     EXPECT_EQ(polled.error().code, ErrorCode::corrupt);
     EXPECT_THAT(polled.error().message, HasSubstr("partition 0, block 0"));
+}
+
+TEST_F(RocksDbFailureTest, CallsABlockUnderAnotherKeyCorrupt) {
+    options.topics = {{"events", 1}};
+    open();
+    append_rounds(2);
+    behind_its_back([](rocksdb::DB& database) {
+        std::string second;
+        ASSERT_TRUE(database.Get({}, block_key(1, Partition{0}, Offset{1}), &second).ok());
+        ASSERT_TRUE(database.Put({}, block_key(1, Partition{0}, Offset{0}), second).ok());
+    });
+    open();
+    Reader reader{*log};
+    FetchedBatch batch;
+    const auto polled = reader.consumer->poll(batch, 10, soon());
+    ASSERT_FALSE(polled);
+    EXPECT_THAT(polled.error().message, HasSubstr("block 0: it says to begin at 1"));
 }
 
 TEST_F(RocksDbFailureTest, RefusesBeforeTheDiskIsFullAndGoesOnWhenThereIsRoom) {

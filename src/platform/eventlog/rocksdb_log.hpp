@@ -19,7 +19,8 @@ struct RocksDbLogOptions {
     struct Topic {
         std::string name;
         std::int32_t partitions = 1;  // fixed when the topic is created; another number is an error
-        // A table of current values (what Kafka compacts): its records never grow too old.
+        // A table of current values: its records never grow too old. Superseded ones stay too;
+        // every reader reads them all.
         bool keep_forever = false;
     };
     std::filesystem::path directory;

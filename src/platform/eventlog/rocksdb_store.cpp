@@ -14,12 +14,13 @@
 #include "platform/eventlog/block_iterator.hpp"
 #include "platform/eventlog/rocksdb_open.hpp"
 #include "platform/eventlog/store_keys.hpp"
-#include "platform/eventlog/stored_block.hpp"
 
 namespace adtally::eventlog {
 namespace {
 
-constexpr std::uint32_t database_format = 1;
+// 1 had no compressed blocks; it is taken over as it is.
+constexpr std::uint32_t database_format = 2;
+constexpr std::uint32_t oldest_format = 1;
 constexpr std::size_t bytes_per_end = 16;
 
 rocksdb::WriteOptions durably() {
@@ -82,7 +83,10 @@ void check_format(rocksdb::DB& db, const std::filesystem::path& directory) {
     const auto stored = get(db, format_key());
     if (!stored)
         throw std::runtime_error(stored.error().message);
-    if (stored.value().empty()) {
+    const auto format =
+        stored.value().size() == 8 ? load_le<std::uint64_t>(stored.value().data()) : 0;
+    // Before the first block that an older adtally could not read.
+    if (stored.value().empty() || (format >= oldest_format && format < database_format)) {
         const auto status = db.Put(durably(), format_key(), number_value(database_format));
         if (!status.ok())
             throw std::runtime_error(
@@ -91,8 +95,6 @@ void check_format(rocksdb::DB& db, const std::filesystem::path& directory) {
                             directory.string(), status.ToString()));
         return;
     }
-    const auto format =
-        stored.value().size() == 8 ? load_le<std::uint64_t>(stored.value().data()) : 0;
     if (format != database_format)
         throw std::runtime_error(
             fmt::format("the event log in {} has format {}, this adtally knows {}; run the adtally "
@@ -221,9 +223,8 @@ Status RocksDbStore::write(std::span<const CommitBlock> blocks, std::span<const 
     if (!db_)
         return closed();
     rocksdb::WriteBatch batch;
-    BlockPacker packer;
     for (const CommitBlock& block : blocks) {
-        const std::string_view value = packer.pack(framed(block.bytes));
+        const std::string_view value = packer_.pack(framed(block.bytes));
         batch.Put(block_key(block.topic_id, block.partition, block.info.base),
                   rocksdb::Slice(value.data(), value.size()));
     }

@@ -33,6 +33,7 @@
 #include "base/result.hpp"
 #include "platform/eventlog/block.hpp"
 #include "platform/eventlog/event_log.hpp"
+#include "platform/eventlog/stored_block.hpp"
 
 namespace rocksdb {
 class DB;
@@ -106,6 +107,7 @@ private:
     Result<StoredTopic> create_topic(std::string_view name, std::int32_t partitions);
 
     const std::filesystem::path directory_;
+    BlockPacker packer_;  // the writer's
     std::atomic<bool> compaction_cancelled_{false};
     std::shared_mutex open_;           // shared: uses db_; alone: replaces it
     std::unique_ptr<rocksdb::DB> db_;  // null while reopening has failed

@@ -10,8 +10,9 @@
 //   u32 CRC-32C of all that follows | u8 version (2) | 3 bytes zero | u32 unpacked bytes
 //   | LZ4 block of the block's bytes behind its first eight
 //
-// Promise. unpack(pack(block)) is the block. unpack accepts nothing whose checksum or any of whose
-// lengths is wrong: it is `corrupt`; it never allocates more than 256 times what it is given.
+// Promise. unpack(pack(block)) is the block but for its checksum. unpack accepts nothing whose
+// checksum or any of whose lengths is wrong: it is `corrupt`; it never allocates more than 256
+// times what it is given.
 //
 // Threads. BlockPacker belongs to one thread; unpack is free of state.
 #pragma once

@@ -130,6 +130,33 @@ TEST_P(StoredBlock, NeverBelievesALengthThatLeadsOutside) {
     EXPECT_GT(refused, 300);
 }
 
+std::string from_hex(std::string_view text) {
+    std::string bytes;
+    for (std::size_t i = 0; i < text.size(); i += 2)
+        bytes.push_back(static_cast<char>(std::stoi(std::string{text.substr(i, 2)}, nullptr, 16)));
+    return bytes;
+}
+
+// What lies in data directories: a change of the layout needs a new format.
+TEST(Unpack, ReadsTheBytesOfEachFormat) {
+    for (const std::string_view hex :
+         {"87e4bc660100000007000000000000008813000000000000010000003100000001000000280000006b767676"
+          "76767676767676767676767676767676767676767676767676767676767676767676767676",
+          "20576b8d02000000490000002207000100228813080053010000003108006f280000006b7601000f50767676"
+          "7676"}) {
+        const auto block = unpack(from_hex(hex));
+        ASSERT_TRUE(block) << block.error().message;
+        const BlockInfo info = info_of(framed(block.value()));
+        EXPECT_EQ(info.base, Offset{7});
+        EXPECT_EQ(info.appended_at, TimestampMs{5000});
+        RecordReader reader{framed(block.value())};
+        const auto [key, value] = reader.next();
+        EXPECT_EQ(key, "k");
+        EXPECT_EQ(value, std::string(40, 'v'));
+        EXPECT_TRUE(reader.done());
+    }
+}
+
 TEST(Unpack, ABlockThatSaysToBeHugeIsNotAllocated) {
     std::string stored = packed(block_of(5, true));
     store_le(stored.data() + 8, std::uint32_t{0xffffffff});

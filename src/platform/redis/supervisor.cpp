@@ -63,6 +63,8 @@ private:
     void run();
     void run_until_stopped();
     Status launch();
+    bool abandoned() const { return !announced_ && options_.abandon && options_.abandon(); }
+    void give_up_start();
     Status prepare_directory();
     Status wait_for_port();
     Ending watch();
@@ -140,7 +142,10 @@ void Supervisor::Impl::run() {
 
     if (Status launched = launch(); !launched) {
         set_down(launched.error().message);
-        first_start_.set_value(launched);
+        if (abandoned())
+            give_up_start();
+        else
+            first_start_.set_value(launched);
         return;
     }
     run_until_stopped();
@@ -158,9 +163,7 @@ void Supervisor::Impl::run_until_stopped() {
         if (announced_)
             return;  // stop: the other endings belong to the first start alone
         if (ending == Ending::abandoned) {
-            first_start_.set_value(
-                Error{ErrorCode::unavailable,
-                      "stopped while redis-server was starting; nothing is lost"});
+            give_up_start();
             return;
         }
         const std::string how = child_->ended().value_or(fmt::format(
@@ -172,6 +175,11 @@ void Supervisor::Impl::run_until_stopped() {
                               remedy(words, options_.directory, log_.path()))});
         return;
     }
+}
+
+void Supervisor::Impl::give_up_start() {
+    first_start_.set_exception(std::make_exception_ptr(
+        StartAbandoned("stopped while redis-server was starting; nothing is lost")));
 }
 
 // A child, or why there is none. Nobody else's process is touched.
@@ -226,7 +234,7 @@ Status Supervisor::Impl::wait_for_port() {
                          port_in_use(options_.port, occupant, options_.directory)};
         if (!waited)
             event("redis_waiting_for_port", fmt::format("port {}", options_.port));
-        if (wait(port_again_after) == Woken::stop)
+        if (wait(port_again_after) == Woken::stop || abandoned())
             return Error{ErrorCode::unavailable, "stopped while waiting for the port"};
     }
 }
@@ -238,7 +246,7 @@ Supervisor::Impl::Ending Supervisor::Impl::watch() {
     client_options.command_timeout = Milliseconds{1'000};
     Client client{client_options};
     Deadline ready_by = Deadline::after(options_.start_timeout);
-    loading_ = false;
+    loading_ = heard_loading_ = false;
     for (;;) {
         switch (wait(ready_ ? options_.ping_interval : look_again_after)) {
             case Woken::stop:
@@ -250,7 +258,7 @@ Supervisor::Impl::Ending Supervisor::Impl::watch() {
         }
         if (announced_)
             continue;
-        if (options_.abandon && options_.abandon())
+        if (abandoned())
             return Ending::abandoned;
         // How long a file takes to load is its size's affair; one that loads is not stuck.
         if (heard_loading_)

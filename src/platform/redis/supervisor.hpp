@@ -2,9 +2,9 @@
 //
 // Design. One thread, "redis-super", starts the child (which dies with that thread, see
 // child_process.hpp), waits until it answers, watches it through a pidfd and a PING a second, and
-// starts it again with exponential back-off when it ends. A child that is alive is never killed
-// before stop(): one that loads, or does not answer, is reported by health() and waited for. No
-// process is ever signalled but that child.
+// starts it again with exponential back-off when it ends. Once it has answered, a child that is
+// alive is never killed before stop(): one that loads, or does not answer, is reported by health()
+// and waited for. No process is ever signalled but that child.
 //
 // Threads: endpoint(), health() and stop() may be called from any.
 #pragma once
@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 
@@ -37,12 +38,13 @@ struct SupervisorOptions {
     int lock_descriptor = -1;
     // How long an earlier redis-server of the same directory may still hold the port.
     Milliseconds port_timeout{10'000};
-    // Asked some times a second during the first start, which a large file can make long; true
-    // gives up. On the supervisor's thread; must not throw. Empty: never.
+    // Asked again and again while the first start's child loads, which a large file can make long,
+    // or keeps its port waiting; true gives up. On the supervisor's thread; must not throw. Empty:
+    // never.
     std::function<bool()> abandon;
     // Called on the supervisor's thread; must neither throw nor call the supervisor. Events:
     // redis_started, redis_loading (once a start), redis_ready, redis_ended, redis_start_failed,
-    // redis_not_answering, redis_waiting_for_port, redis_killed, redis_stopped.
+    // redis_not_answering, redis_waiting_for_port, redis_torn_tail, redis_killed, redis_stopped.
     std::function<void(std::string_view event, std::string_view detail)> on_event;
 };
 
@@ -51,6 +53,12 @@ struct SupervisorHealth {
     std::string reason;  // why not up
     std::int64_t pid = 0;
     std::uint64_t restarts = 0;
+};
+
+// What the constructor throws when `abandon` said so: no failure.
+class StartAbandoned : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
 };
 
 // Bound to 127.0.0.1, AOF on (appendfsync everysec, aof-load-truncated yes), noeviction, no RDB

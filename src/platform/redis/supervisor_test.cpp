@@ -316,8 +316,9 @@ TEST_F(SupervisorTest, ALongLoadIsWaitedForWhileItGoesOn) {
 
 TEST_F(SupervisorTest, ALongLoadCanBeGivenUp) {
     SupervisorOptions options = slow_to_load("2000");
-    options.abandon = [this] { return events_.count("redis_started") == 2; };
-    EXPECT_THAT(failure(options), HasSubstr("stopped while redis-server was starting"));
+    options.abandon = [this] { return events_.count("redis_loading") == 1; };
+    EXPECT_THROW(Supervisor{options}, StartAbandoned);
+    EXPECT_EQ(events_.count("redis_loading"), 1);
     EXPECT_EQ(events_.count("redis_stopped"), 2);
 
     const Supervisor supervisor{this->options()};

@@ -11,6 +11,8 @@
 #include <map>
 #include <set>
 
+#include "platform/eventlog/kafka/kafka_producer.hpp"
+
 namespace adtally::eventlog::kafka {
 namespace {
 
@@ -231,19 +233,25 @@ TEST_F(KafkaLogTest, ABrokerThatIsAwayIsReportedByTheDeadline) {
 }
 
 TEST_F(KafkaLogTest, SurvivesAFatalErrorOfTheIdempotentProducer) {
-    const auto log = open_kafka_log(options());
-    ASSERT_TRUE(append(*log, batch_of(0, 10)));
+    KafkaProducer producer({.cluster = options().cluster, .deadline = Milliseconds{3'000}});
+    const auto append = [&](int first) {
+        std::promise<Status> told;
+        producer.append("events", batch_of(first, 10),
+                        [&](Status status) { told.set_value(std::move(status)); });
+        return told.get_future().get();
+    };
+    ASSERT_TRUE(append(0));
     rd_kafka_mock_push_request_errors(broker.get(), 0 /* Produce */, 1,
                                       RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER);
-    const Status failed = append(*log, batch_of(10, 10));
-    if (!failed) {
-        EXPECT_EQ(failed.error().code, ErrorCode::timed_out) << failed.error().message;
-    }
+    const Status failed = append(10);
+    ASSERT_FALSE(failed);
+    EXPECT_EQ(failed.error().code, ErrorCode::timed_out) << failed.error().message;
     const Deadline deadline = Deadline::after(Milliseconds{20'000});
-    Status again = append(*log, batch_of(20, 10));
+    Status again = append(20);
     while (!again && !deadline.passed())
-        again = append(*log, batch_of(20, 10));
+        again = append(20);
     EXPECT_TRUE(again) << again.error().message;
+    EXPECT_EQ(producer.rebuilds(), 1u);
 }
 
 TEST_F(KafkaLogTest, RefusesWhatIsTooLargeAndWritesNoneOfIt) {
