@@ -11,10 +11,12 @@
 #include "app/launch_options.hpp"
 #include "app/replay/replay.hpp"
 #include "app/run_all.hpp"
+#include "app/run_service.hpp"
 #include "app/settings_schema.hpp"
 #include "app/version.hpp"
 #include "domain/validation.hpp"
 #include "pipeline/collector/click_target.hpp"
+#include "platform/redis/supervisor.hpp"
 
 namespace adtally::app {
 namespace {
@@ -30,6 +32,7 @@ struct SignClick {
 struct Parsed {
     LaunchOptions launch;
     std::string redis_url;
+    std::string kafka;
     std::string log_format;
     std::string crash_at;
     replay::ReplayOptions replay;
@@ -79,6 +82,11 @@ void add_launch_options(CLI::App& command, Parsed& into) {
         ->check(check_crash_at);
 }
 
+void add_cluster_options(CLI::App& command, Parsed& into) {
+    add_launch_options(command, into);
+    command.add_option("--kafka", into.kafka, "brokers of the Kafka to use: host:port,…");
+}
+
 void add_replay_options(CLI::App& command, Parsed& into) {
     command.add_option("files", into.replay.files, "files to send, in order")
         ->required()
@@ -110,6 +118,8 @@ LaunchOptions launch_of(const Parsed& parsed) {
     LaunchOptions launch = parsed.launch;
     if (!parsed.redis_url.empty())
         launch.overrides.push_back("redis.url=" + parsed.redis_url);
+    if (!parsed.kafka.empty())
+        launch.overrides.push_back("kafka.bootstrap-servers=" + parsed.kafka);
     if (!parsed.log_format.empty())
         launch.overrides.push_back("log.format=" + parsed.log_format);
     if (parsed.crash_at.empty())
@@ -173,6 +183,10 @@ int run(int argc, char** argv) {
     add_launch_options(*all, parsed);
     auto* demo = cli.add_subcommand("demo", "all, with lifelike traffic and a live table");
     add_launch_options(*demo, parsed);
+    auto* collector = cli.add_subcommand("collector", "the Data Collector alone, on Kafka");
+    add_cluster_options(*collector, parsed);
+    auto* processor = cli.add_subcommand("processor", "a Data Processor alone, on Kafka");
+    add_cluster_options(*processor, parsed);
     auto* replay = cli.add_subcommand("replay", "sends recorded events to a collector");
     add_replay_options(*replay, parsed);
     auto* check = cli.add_subcommand("check-config", "says all errors of the configuration");
@@ -185,10 +199,19 @@ int run(int argc, char** argv) {
     } catch (const CLI::ParseError& error) {
         return cli.exit(error) == 0 ? 0 : 2;
     }
-    if (*all)
-        return run_all(launch_of(parsed));
-    if (*demo)
-        return run_demo(launch_of(parsed));
+    try {
+        if (*all)
+            return run_all(launch_of(parsed));
+        if (*demo)
+            return run_demo(launch_of(parsed));
+    } catch (const redis::StartAbandoned& stopped) {
+        std::cerr << "adtally: " << stopped.what() << "\n";
+        return 0;
+    }
+    if (*collector)
+        return run_collector(launch_of(parsed));
+    if (*processor)
+        return run_processor(launch_of(parsed));
     if (*replay)
         return run_replay_command(parsed);
     if (*check)

@@ -159,4 +159,12 @@ void ProcessorService::stop(Deadline deadline) {
     metrics_.remove_gauges(this);
 }
 
+std::int64_t records_in(const eventlog::EventLog& log) {
+    std::int64_t records = 0;
+    if (auto watermarks = log.watermarks("ad-events"))
+        for (const auto& partition : watermarks.value())
+            records += partition.end.value;
+    return records;
+}
+
 }  // namespace adtally::app

@@ -54,4 +54,7 @@ private:
     http::Server server_;
 };
 
+// What the log has taken since it began, of all collectors; what cannot be asked counts as none.
+std::int64_t records_in(const eventlog::EventLog& log);
+
 }  // namespace adtally::app

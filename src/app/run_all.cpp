@@ -9,6 +9,7 @@
 #include "app/configuration.hpp"
 #include "app/demo/demo.hpp"
 #include "app/embedded_stack.hpp"
+#include "app/logs.hpp"
 #include "app/processor_service.hpp"
 #include "app/stop_signal.hpp"
 #include "platform/observability/log.hpp"
@@ -19,23 +20,6 @@ namespace {
 // Of which the HTTP servers get the most; what is left ends the log and Redis.
 constexpr Milliseconds stop_within{20'000};
 
-void configure_logs(const config::Settings& settings) {
-    observability::Level level = observability::Level::info;
-    observability::parse_level(settings.text("log.level"), level);
-    observability::configure_logging(settings.text("log.format") == "text"
-                                         ? observability::LogFormat::text
-                                         : observability::LogFormat::json,
-                                     level);
-}
-
-std::int64_t records_in(const eventlog::EventLog& log) {
-    std::int64_t records = 0;
-    if (auto watermarks = log.watermarks("ad-events"))
-        for (const auto& partition : watermarks.value())
-            records += partition.end.value;
-    return records;
-}
-
 // `while_running` starts when everything answers and returns what is to happen at the stop.
 using WhileRunning = std::function<std::jthread(const CollectorService&, const ProcessorService&,
                                                 const EmbeddedStack&)>;
@@ -43,12 +27,7 @@ using WhileRunning = std::function<std::jthread(const CollectorService&, const P
 int run_services(const LaunchOptions& launch, const WhileRunning& while_running) {
     block_signals();
     Configuration configuration(launch);
-    configure_logs(configuration.current());
-    configuration.on_change([](const config::Settings& settings) {
-        observability::Level level = observability::Level::info;
-        if (observability::parse_level(settings.text("log.level"), level))
-            observability::set_level(level);
-    });
+    configure_logs(configuration);
     observability::Logger logger("adtally");
     SystemClock clock;
     CrashPoints crash_points(launch.crash_at, launch.crash_countdown);

@@ -88,6 +88,28 @@ void add_shared(std::vector<Setting>& all) {
                         1 << 20, 1e12));
 }
 
+void add_kafka(std::vector<Setting>& all) {
+    all.push_back(text("kafka.bootstrap-servers", "brokers of an existing Kafka, host:port,…"));
+    all.push_back(secret(list("kafka.properties",
+                              "passed to librdkafka, name=value,…: security.protocol, sasl.*, "
+                              "ssl.* and others")));
+    all.push_back(choice("kafka.create-topics", "make topics that are missing", {"yes", "no"}));
+    all.push_back(whole("kafka.partitions", "partitions of a topic that is made", "", 12, 1, 1024));
+    all.push_back(text("kafka.group", "consumer group of the processors", "adtally-processor"));
+    all.push_back(text("kafka.instance",
+                       "fixed name of this processor in its group: it keeps its partitions over a "
+                       "short restart; empty: none"));
+    all.push_back(whole("kafka.append-deadline-ms", "for the brokers' acknowledgement", "ms", 2'000,
+                        50, 300'000));
+    all.push_back(whole("kafka.linger-ms",
+                        "how long an event waits for company; longer is cheaper, shorter answers "
+                        "sooner",
+                        "ms", 5, 0, 1000));
+    all.push_back(whole("kafka.session-timeout-ms",
+                        "a processor that is silent so long loses its partitions", "ms", 6'000,
+                        1'000, 300'000));
+}
+
 void add_http(std::vector<Setting>& all, const std::string& service, std::int64_t port,
               const char* bind) {
     all.push_back(whole(service + ".port", "port of its HTTP server", "", port, 1, 65535));
@@ -173,6 +195,7 @@ void add_processor(std::vector<Setting>& all) {
 std::vector<config::Setting> settings_schema() {
     std::vector<Setting> all;
     add_shared(all);
+    add_kafka(all);
     add_collector(all);
     add_processor(all);
     return all;

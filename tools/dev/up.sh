@@ -8,7 +8,8 @@ RUN_NOTES="$ROOT/.cache/run"
 
 help_up() {
     cat <<'TEXT'
-usage: ./dev up [--demo] [--detach] [--port-offset N] [--data-dir D] [--stack embedded] [-- ARGS…]
+usage: ./dev up [--demo] [--detach] [--port-offset N] [--data-dir D] [-- ARGS…]
+       ./dev up --stack full [--collectors N] [--processors N] [--kafka HOST:PORT,…] […]
 
 Installs and builds what is missing, then runs every service in one process in the foreground:
 collector :8085, processor :8086, Redis :6379 (its own, started and supervised). Ctrl-C stops it.
@@ -17,29 +18,37 @@ collector :8085, processor :8086, Redis :6379 (its own, started and supervised).
   --detach         return as soon as it is ready; ./dev down stops it
   --port-offset N  add N to every port
   --data-dir D     where events and metrics are kept (data/ in the repository)
-  --stack S        embedded; the full stack is not part of this version yet
-  -- ARGS…         handed to `adtally all` (or `adtally demo`) as they are
+  --stack S        embedded (default), or full: Apache Kafka :9092 (fetched from Maven Central),
+                   Redis :6379, every service a process of its own, logs in the data directory
+  --collectors N   full stack: so many collectors, ports 100 apart
+  --processors N   full stack: so many processors, ports 100 apart
+  --kafka H:P,…    full stack: use this Kafka instead of starting one
+  -- ARGS…         handed as they are to `adtally all` (or `adtally demo`), or to the full stack:
+                   --set KEY=VALUE
 TEXT
 }
 
 command_up() {
     local subcommand=all detach=no offset=0 data_dir="$ROOT/data" stack=embedded
+    local full=()
     while [ $# -gt 0 ]; do
         case "$1" in
             --demo) subcommand=demo ;;
             --detach) detach=yes ;;
-            --port-offset | --data-dir | --stack)
+            --port-offset | --data-dir | --stack | --collectors | --processors | --kafka)
                 [ $# -ge 2 ] || die "$1 needs a value" 2
                 case "$1" in
                     --port-offset) offset="$2" ;;
                     --data-dir) data_dir="$(from_callers_directory "$2")" ;;
                     --stack) stack="$2" ;;
+                    *) full+=("$1" "$2") ;;
                 esac
                 shift
                 ;;
             --port-offset=*) offset="${1#*=}" ;;
             --data-dir=*) data_dir="$(from_callers_directory "${1#*=}")" ;;
             --stack=*) stack="${1#*=}" ;;
+            --collectors=* | --processors=* | --kafka=*) full+=("$1") ;;
             --)
                 shift
                 break
@@ -50,9 +59,13 @@ command_up() {
     done
     case "$offset" in '' | *[!0-9]*) die "--port-offset takes a number, not '$offset'" 2 ;; esac
     case "$stack" in
-        embedded) ;;
-        full) die "the full stack (Kafka, Consul, MariaDB) is not part of this version yet" 2 ;;
-        *) die "no stack '$stack'; there is: embedded" 2 ;;
+        embedded)
+            [ ${#full[@]} = 0 ] || die "${full[0]%%=*} belongs to --stack full" 2
+            ;;
+        full)
+            [ "$subcommand" = all ] || die "--demo runs on the embedded stack" 2
+            ;;
+        *) die "no stack '$stack'; there are: embedded full" 2 ;;
     esac
     [ "$detach" = yes ] && [ "$subcommand" = demo ] &&
         die "--demo draws on the terminal; it cannot be detached" 2
@@ -62,13 +75,21 @@ command_up() {
     need_for_build release
     build release adtally
     mkdir -p "$data_dir" || die "cannot make $data_dir; name another with --data-dir"
-    set -- "$subcommand" --port-offset "$offset" --data-dir "$data_dir" "$@"
+    if [ "$stack" = full ]; then
+        # shellcheck disable=SC2086
+        need $PACKAGES_FULL
+        set -- "$ROOT/deploy/full/full_stack.py" --adtally "$ROOT/build/release/bin/adtally" \
+            --port-offset "$offset" --data-dir "$data_dir/full" "${full[@]}" "$@"
+    else
+        set -- "$ROOT/build/release/bin/adtally" "$subcommand" --port-offset "$offset" \
+            --data-dir "$data_dir" "$@"
+    fi
     if [ "$detach" = yes ]; then
         start_detached "$offset" "$data_dir" "$@"
     else
         leave_note "$$" "$data_dir"
         say "starting adtally; Ctrl-C stops it"
-        exec "$ROOT/build/release/bin/adtally" "$@"
+        exec "$@"
     fi
 }
 
@@ -83,10 +104,10 @@ from_callers_directory() {
 start_detached() {
     local offset="$1" data_dir="$2" log="$2/adtally.log" pid tries
     shift 2
-    setsid "$ROOT/build/release/bin/adtally" "$@" </dev/null >"$log" 2>&1 &
+    setsid "$@" </dev/null >"$log" 2>&1 &
     pid=$!
     leave_note "$pid" "$data_dir"
-    for ((tries = 0; tries < 300; ++tries)); do
+    for ((tries = 0; tries < 600; ++tries)); do
         kill -0 "$pid" 2>/dev/null || break
         if is_ready $((8085 + offset)) && is_ready $((8086 + offset)); then
             say "adtally runs (process $pid, log in $log); ./dev down stops it"
@@ -95,7 +116,7 @@ start_detached() {
         sleep 0.2
     done
     tail -n 20 "$log" >&2
-    kill -0 "$pid" 2>/dev/null && die "not ready after 60 s, but it runs; ./dev down stops it"
+    kill -0 "$pid" 2>/dev/null && die "not ready after 120 s, but it runs; ./dev down stops it"
     die "adtally did not start (its last words are above, all of them in $log)"
 }
 
@@ -123,7 +144,7 @@ help_down() {
 usage: ./dev down
 
 Stops every adtally that `./dev up` of this checkout started and that still runs, and waits up to
-35 s for each. Nothing else is touched.
+90 s for each. Nothing else is touched.
 TEXT
 }
 
@@ -140,7 +161,7 @@ command_down() {
         fi
         say "stopping adtally (process $pid, data in $data_dir)"
         kill -TERM "$pid" 2>/dev/null || true
-        for ((tries = 0; tries < 350; ++tries)); do
+        for ((tries = 0; tries < 900; ++tries)); do
             is_running "$pid" "$started" || break
             sleep 0.1
         done

@@ -1,5 +1,11 @@
 #include "platform/eventlog/kafka/kafka_log.hpp"
 
+#include <pthread.h>
+
+#include <condition_variable>
+#include <mutex>
+#include <stop_token>
+#include <thread>
 #include <utility>
 
 #include "platform/eventlog/kafka/kafka_consumer.hpp"
@@ -17,10 +23,15 @@ ProducerOptions producer_options(const LogOptions& options) {
             .max_bytes_in_flight = options.max_bytes_in_flight};
 }
 
+constexpr Milliseconds ask_again_after{1'000};
+
 class KafkaLog final : public EventLog {
 public:
     explicit KafkaLog(LogOptions options)
-        : options_(std::move(options)), topics_(options_), producer_(producer_options(options_)) {}
+        : options_(std::move(options)), topics_(options_), producer_(producer_options(options_)) {
+        preparing_ = std::jthread([this](const std::stop_token& stop) { prepare_topics(stop); });
+    }
+    ~KafkaLog() override { close(); }
 
     Producer& producer() override { return producer_; }
 
@@ -44,12 +55,36 @@ public:
     Result<std::vector<Watermarks>> watermarks(std::string_view topic) const override {
         return topics_.watermarks(topic);
     }
-    void close() override { producer_.close(); }
+    void close() override {
+        preparing_.request_stop();
+        producer_.close();
+    }
 
 private:
     const LogOptions options_;
     mutable Topics topics_;  // remembers what the cluster has said
     KafkaProducer producer_;
+    std::mutex mutex_;
+    std::condition_variable_any stopped_;
+    std::jthread preparing_;
+
+    // Producers need their topics too, and nobody asks for those.
+    void prepare_topics(const std::stop_token& stop) {
+        ::pthread_setname_np(::pthread_self(), "kafka-topics");
+        for (auto topic = options_.topics.begin(); topic != options_.topics.end();) {
+            const auto info = topics_.info(topic->name);
+            if (info) {
+                ++topic;
+                continue;
+            }
+            producer_.set_trouble(info.error().message);
+            std::unique_lock lock(mutex_);
+            if (stopped_.wait_for(lock, stop, ask_again_after, [] { return false; }) ||
+                stop.stop_requested())
+                return;
+        }
+        producer_.set_trouble({});
+    }
 };
 
 }  // namespace

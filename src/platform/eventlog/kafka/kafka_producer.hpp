@@ -51,6 +51,8 @@ public:
 
     // Refuses new appends; what is pending is reported, by the deadline at the latest.
     void close();
+    // What health shows until the next append succeeds; empty: all is well.
+    void set_trouble(std::string reason);
 
     // Times that a fatal error was survived.
     std::uint64_t rebuilds() const { return rebuilds_; }
@@ -78,7 +80,6 @@ private:
     void give_up_client();
     void replace_client();
     std::optional<Error> refusal(const RecordBatch& batch) const;
-    void set_trouble(std::string reason);
 
     const ProducerOptions options_;
     std::atomic<std::uint64_t> appends_in_flight_{0};

@@ -1,0 +1,188 @@
+"""One Apache Kafka broker in KRaft mode: its jars, its data directory, its process.
+
+    broker = KafkaBroker(data_directory, port)
+    broker.start(); …; broker.stop()      # or broker.kill(), and start() again on the same data
+
+The jars come from Maven Central by the versions of pom.xml beside this file and are kept in
+$XDG_CACHE_HOME/adtally (~/.cache/adtally): the first start needs the network, the others do not.
+Needs: java 17 or newer; mvn for the first start.
+"""
+
+import base64
+import hashlib
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import time
+import uuid
+
+HERE = pathlib.Path(__file__).resolve().parent
+START_TIMEOUT_S = 90
+STOP_TIMEOUT_S = 30
+
+
+class CannotStart(RuntimeError):
+    """One line with the remedy."""
+
+
+def cache_directory():
+    base = os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache"
+    return pathlib.Path(base) / "adtally"
+
+
+def need(command, package):
+    if shutil.which(command) is None:
+        raise CannotStart(f"{command} is not installed: apt-get install {package}")
+
+
+def fetch_jars(say=lambda text: None):
+    """The directory of the broker's jars, named by what pom.xml asks for."""
+    pom = HERE / "pom.xml"
+    version = hashlib.sha256(pom.read_bytes()).hexdigest()[:12]
+    jars = cache_directory() / f"kafka-{version}"
+    if jars.is_dir():
+        return jars
+    need("mvn", "maven")
+    say(f"fetching Apache Kafka from Maven Central to {jars} (about 60 MB, once)")
+    # Several may fetch at once: each into a directory of its own, the first to end gives its name.
+    fresh = jars.with_name(f"{jars.name}.{os.getpid()}")
+    jars.parent.mkdir(parents=True, exist_ok=True)
+    result = subprocess.run(
+        ["mvn", "--batch-mode", "--quiet", "--file", str(pom), "dependency:copy-dependencies",
+         f"-DoutputDirectory={fresh}", "-DincludeScope=runtime"],
+        capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        shutil.rmtree(fresh, ignore_errors=True)
+        words = (result.stdout + result.stderr).strip().splitlines()
+        raise CannotStart("Maven could not fetch Apache Kafka: " + (words[0] if words else "?"))
+    try:
+        fresh.rename(jars)
+    except OSError:
+        shutil.rmtree(fresh, ignore_errors=True)
+    return jars
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def answers(port):
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+class KafkaBroker:
+    """Threads: one. The address is 127.0.0.1:port; the controller takes another free port."""
+
+    def __init__(self, directory, port, say=lambda text: None, settings=None):
+        self.directory = pathlib.Path(directory)
+        self.port = port
+        self.address = f"127.0.0.1:{port}"
+        self.process = None
+        self.log = self.directory / "broker.log"
+        self._say = say
+        self._settings = settings or {}
+
+    def start(self):
+        """Returns when clients are answered. On data that is there already, goes on with it."""
+        need("java", "default-jre-headless")
+        jars = fetch_jars(self._say)
+        if answers(self.port):
+            raise CannotStart(f"port {self.port} is in use: is another Kafka running? "
+                              "Choose other ports with --port-offset")
+        self.directory.mkdir(parents=True, exist_ok=True)
+        properties = self.directory / "server.properties"
+        properties.write_text(self._properties())
+        if not (self.directory / "data" / "meta.properties").exists():
+            self._format(jars, properties)
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                self._java(jars, "kafka.Kafka", str(properties)), stdin=subprocess.DEVNULL,
+                stdout=log, stderr=log, start_new_session=True)
+        self._await_start()
+
+    def stop(self):
+        """As SIGTERM ends it: everything is on the disk."""
+        if self.process is None:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process = None
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.process = None
+
+    def _java(self, jars, main, *arguments):
+        return ["java", "-Xms256m", "-Xmx512m", "-XX:+UseSerialGC",
+                "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+                "-Dorg.slf4j.simpleLogger.showDateTime=true", "-cp", f"{jars}/*", main, *arguments]
+
+    def _format(self, jars, properties):
+        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
+        result = subprocess.run(
+            self._java(jars, "kafka.tools.StorageTool", "format", "--cluster-id", cluster,
+                       "--config", str(properties)),
+            capture_output=True, text=True, check=False)
+        if result.returncode != 0:
+            raise CannotStart(f"{self.directory} could not be made a Kafka's: "
+                              + (result.stderr or result.stdout).strip().splitlines()[-1])
+
+    def _await_start(self):
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                raise CannotStart(f"Kafka ended at its start; its last words: {self._last_words()}")
+            if answers(self.port):
+                return
+            time.sleep(0.1)
+        self.kill()
+        raise CannotStart(f"Kafka did not answer on {self.address} in {START_TIMEOUT_S} s; its "
+                          f"log is {self.log}")
+
+    def _last_words(self):
+        lines = self.log.read_text(errors="replace").strip().splitlines()
+        return lines[-1] if lines else "none"
+
+    def _properties(self):
+        controller = self._remembered_controller_port()
+        settings = {
+            "process.roles": "broker,controller",
+            "node.id": 1,
+            "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{controller}",
+            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port}",
+            "controller.listener.names": "CONTROLLER",
+            "controller.quorum.voters": f"1@127.0.0.1:{controller}",
+            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "log.dirs": self.directory / "data",
+            # One broker: nothing can be copied to another. It survives kill -9 (the page cache
+            # stays); against a power cut there are several brokers, or these two settings.
+            "offsets.topic.replication.factor": 1,
+            "transaction.state.log.replication.factor": 1,
+            "transaction.state.log.min.isr": 1,
+            "offsets.topic.num.partitions": 4,
+            "auto.create.topics.enable": "false",
+            "group.initial.rebalance.delay.ms": 0,
+            "log.retention.hours": 168,
+        }
+        settings.update(self._settings)
+        return "".join(f"{name}={value}\n" for name, value in settings.items())
+
+    def _remembered_controller_port(self):
+        """The voters' addresses are part of the data: the port stays the same over restarts."""
+        note = self.directory / "controller.port"
+        if not note.exists():
+            note.write_text(str(free_port()))
+        return int(note.read_text())

@@ -1,0 +1,78 @@
+#include "app/cluster_stack.hpp"
+
+#include <chrono>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include "platform/eventlog/kafka/kafka_log.hpp"
+
+namespace adtally::app {
+namespace {
+
+redis::ClientOptions client_options(const config::Settings& settings) {
+    std::string url = settings.text("redis.url");
+    if (url.empty())
+        url = "redis://127.0.0.1:6379";
+    auto endpoint = redis::parse_endpoint(url);
+    if (!endpoint)
+        throw std::runtime_error("redis.url: " + endpoint.error().message);
+    redis::ClientOptions options;
+    options.endpoint = endpoint.value();
+    return options;
+}
+
+// name=value, as librdkafka names them.
+eventlog::kafka::Properties properties(const config::Settings& settings) {
+    eventlog::kafka::Properties properties;
+    for (const std::string& each : settings.text_list("kafka.properties")) {
+        const std::size_t equals = each.find('=');
+        if (equals == std::string::npos || equals == 0)
+            throw std::runtime_error("kafka.properties: " + each.substr(0, equals) +
+                                     " is not of the form name=value");
+        properties.emplace_back(each.substr(0, equals), each.substr(equals + 1));
+    }
+    return properties;
+}
+
+std::unique_ptr<eventlog::EventLog> open_log(const config::Settings& settings) {
+    const auto partitions = static_cast<std::int32_t>(settings.integer("kafka.partitions"));
+    eventlog::kafka::LogOptions options;
+    options.cluster.bootstrap = settings.text("kafka.bootstrap-servers");
+    if (options.cluster.bootstrap.empty())
+        throw std::runtime_error(
+            "no Kafka is named: give --kafka host:port, or run `adtally all`, which needs none");
+    options.cluster.properties = properties(settings);
+    options.topics = {{"ad-events", partitions},
+                      {"ad-metrics", partitions},
+                      {"ad-anomalies", partitions},
+                      {"ad-events-dlt", partitions},
+                      {"ad-catalog", 1, true}};
+    options.create_topics = settings.text("kafka.create-topics") == "yes";
+    options.group = settings.text("kafka.group");
+    options.instance = settings.text("kafka.instance");
+    options.append_deadline = Milliseconds{settings.integer("kafka.append-deadline-ms")};
+    options.linger = Milliseconds{settings.integer("kafka.linger-ms")};
+    options.session_timeout = Milliseconds{settings.integer("kafka.session-timeout-ms")};
+    options.heartbeat = options.session_timeout / 3;
+    options.max_bytes_in_flight =
+        static_cast<std::size_t>(settings.integer("eventlog.max-bytes-in-flight"));
+    return eventlog::kafka::open_kafka_log(std::move(options));
+}
+
+}  // namespace
+
+ClusterStack::ClusterStack(const config::Settings& settings)
+    : redis_(client_options(settings)), log_(open_log(settings)) {}
+
+ClusterStack::~ClusterStack() {
+    log_->close();
+}
+
+observability::ComponentHealth ClusterStack::redis_health() const {
+    observability::ComponentHealth health;
+    health.details.emplace_back("address", redis::to_string(redis_.endpoint));
+    return health;
+}
+
+}  // namespace adtally::app
