@@ -106,13 +106,14 @@ void BlockBuilder::start(Offset base, TimestampMs appended_at) {
     started_ = true;
     has_headers_ = false;
     count_ = 0;
-    bytes_.clear();
+    bytes_ = std::make_shared<std::string>();
+    bytes_->reserve(last_size_ + last_size_ / 4);
     runs_.clear();
-    append_le(bytes_, std::uint32_t{0});
-    append_le(bytes_, block_version);
-    append_le(bytes_, static_cast<std::uint64_t>(base.value));
-    append_le(bytes_, static_cast<std::uint64_t>(appended_at.value));
-    append_le(bytes_, std::uint64_t{0});
+    append_le(*bytes_, std::uint32_t{0});
+    append_le(*bytes_, block_version);
+    append_le(*bytes_, static_cast<std::uint64_t>(base.value));
+    append_le(*bytes_, static_cast<std::uint64_t>(appended_at.value));
+    append_le(*bytes_, std::uint64_t{0});
 }
 
 void BlockBuilder::set_headers(std::span<const Header> headers) {
@@ -132,18 +133,19 @@ void BlockBuilder::add(std::string_view key, std::string_view value) {
     char sizes[record_frame_bytes];
     store_le(sizes, static_cast<std::uint32_t>(key.size()));
     store_le(sizes + 4, static_cast<std::uint32_t>(value.size()));
-    bytes_.append(sizes, sizeof sizes).append(key).append(value);
+    bytes_->append(sizes, sizeof sizes).append(key).append(value);
     ++count_;
 }
 
 BlockBytes BlockBuilder::finish() {
     ADTALLY_ASSERT(started_ && count_ > 0);
     started_ = false;
-    store_le(bytes_.data() + count_position, count_);
-    store_le(bytes_.data() + records_size_position,
-             static_cast<std::uint32_t>(bytes_.size() - block_frame_bytes));
-    bytes_.append(runs_);
-    return padded(bytes_);
+    store_le(bytes_->data() + count_position, count_);
+    store_le(bytes_->data() + records_size_position,
+             static_cast<std::uint32_t>(bytes_->size() - block_frame_bytes));
+    bytes_->append(runs_).append(value_padding, '\0');
+    last_size_ = bytes_->size();
+    return std::move(bytes_);
 }
 
 Result<BlockInfo> check_block(std::string_view framed_block) {

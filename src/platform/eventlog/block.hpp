@@ -59,13 +59,15 @@ public:
 
     bool started() const { return started_; }
     std::uint32_t count() const { return count_; }
-    std::size_t size() const { return bytes_.size() + runs_.size(); }
+    // Of a started one.
+    std::size_t size() const { return bytes_->size() + runs_.size(); }
 
 private:
     bool started_ = false;
     bool has_headers_ = false;
     std::uint32_t count_ = 0;
-    std::string bytes_;
+    std::shared_ptr<std::string> bytes_;  // becomes the block
+    std::size_t last_size_ = 0;           // the next one will be about as large
     std::string runs_;
 };
 
