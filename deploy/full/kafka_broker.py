@@ -120,6 +120,16 @@ class KafkaBroker:
             self.process.wait()
         self.process = None
 
+    def tool(self, main, *arguments, stdin=""):
+        """Runs one of Kafka's own command line tools to its end; what it printed."""
+        result = subprocess.run(
+            [*self._java(fetch_jars(self._say), f"org.apache.kafka.tools.{main}"),
+             "--bootstrap-server", self.address, *arguments],
+            input=stdin, capture_output=True, text=True, check=False)
+        if result.returncode != 0:
+            raise RuntimeError(f"{main} failed: {result.stderr or result.stdout}")
+        return result.stdout
+
     def kill(self):
         self.process.kill()
         self.process.wait()

@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "platform/eventlog/kafka/kafka_log.hpp"
+#include "platform/eventlog/rocksdb_log.hpp"
+#include "platform/observability/log.hpp"
 
 namespace adtally::app {
 namespace {
@@ -60,10 +62,39 @@ std::unique_ptr<eventlog::EventLog> open_log(const config::Settings& settings) {
     return eventlog::kafka::open_kafka_log(std::move(options));
 }
 
+std::unique_ptr<eventlog::SpoolingLog> with_spool(std::unique_ptr<eventlog::EventLog> kafka,
+                                                  const config::Settings& settings,
+                                                  const ClusterStack::Spool& spool) {
+    eventlog::RocksDbLogOptions store;
+    store.directory = spool.directory;
+    store.topics = {{.name = "ad-events", .keep_forever = true}};
+    store.max_record_bytes = kafka->producer().max_record_bytes();
+    store.max_bytes_in_flight =
+        static_cast<std::size_t>(settings.integer("eventlog.max-bytes-in-flight"));
+    store.min_free_disk_bytes =
+        static_cast<std::uint64_t>(settings.integer("eventlog.min-free-disk-bytes"));
+    eventlog::SpoolOptions options;
+    options.topic = "ad-events";
+    options.max_records = static_cast<std::uint64_t>(settings.integer("spool.max-events"));
+    options.on_event = [logger = observability::Logger("spool")](std::string_view event,
+                                                                 std::string_view detail) {
+        logger.warn(event, {{"detail", detail}});
+    };
+    return eventlog::open_spooling_log(
+        std::move(kafka), eventlog::open_rocksdb_log(store, spool.clock, spool.crash_points),
+        std::move(options), spool.clock);
+}
+
 }  // namespace
 
-ClusterStack::ClusterStack(const config::Settings& settings)
-    : redis_(client_options(settings)), log_(open_log(settings)) {}
+ClusterStack::ClusterStack(const config::Settings& settings, const Spool* spool)
+    : redis_(client_options(settings)), log_(open_log(settings)) {
+    if (spool == nullptr)
+        return;
+    auto spooling = with_spool(std::move(log_), settings, *spool);
+    spool_ = spooling.get();
+    log_ = std::move(spooling);
+}
 
 ClusterStack::~ClusterStack() {
     log_->close();

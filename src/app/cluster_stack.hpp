@@ -1,10 +1,14 @@
 // What services stand on when each is a process of its own: Apache Kafka and a Redis that exist.
 #pragma once
 
+#include <filesystem>
 #include <memory>
 
+#include "base/clock.hpp"
+#include "base/crash_points.hpp"
 #include "platform/config/settings.hpp"
 #include "platform/eventlog/event_log.hpp"
+#include "platform/eventlog/spool/spooling_log.hpp"
 #include "platform/observability/health.hpp"
 #include "platform/redis/client.hpp"
 
@@ -12,12 +16,20 @@ namespace adtally::app {
 
 class ClusterStack {
 public:
+    // Where a collector keeps events while Kafka is away.
+    struct Spool {
+        std::filesystem::path directory;
+        const Clock& clock;
+        CrashPoints& crash_points;
+    };
     // Needs neither of the two to answer. Throws std::runtime_error with one line and the remedy
-    // when a setting is wrong.
-    explicit ClusterStack(const config::Settings& settings);
+    // when a setting is wrong, or the spool's directory is in use or damaged.
+    explicit ClusterStack(const config::Settings& settings, const Spool* spool = nullptr);
     ~ClusterStack();
 
     eventlog::EventLog& log() { return *log_; }
+    // Null without one.
+    const eventlog::SpoolingLog* spool() const { return spool_; }
     // After the services have stopped, before they end: what is pending is told.
     void close_log() { log_->close(); }
     redis::ClientOptions redis() const { return redis_; }
@@ -25,6 +37,7 @@ public:
 
 private:
     redis::ClientOptions redis_;
+    const eventlog::SpoolingLog* spool_ = nullptr;  // then it is log_
     std::unique_ptr<eventlog::EventLog> log_;
 };
 

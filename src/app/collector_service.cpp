@@ -75,9 +75,19 @@ CollectorService::CollectorService(const LaunchOptions& launch, Collaborators wi
       server_(server_options(with.configuration.current(), launch, collector_),
               http::Router(routes(with.configuration)), metrics_) {
     collector_.add_health(health_);
+    if (with.spool == nullptr)
+        return;
+    metrics_.gauge(this, "adtally_collector_spool_events", "Events that wait for Kafka", {},
+                   [spool = with.spool] { return static_cast<double>(spool->spool().records); });
+    metrics_.gauge(this, "adtally_collector_spool_oldest_seconds",
+                   "How long the oldest of them has waited", {}, [spool = with.spool] {
+                       return std::chrono::duration<double>(spool->spool().oldest).count();
+                   });
 }
 
-CollectorService::~CollectorService() = default;
+CollectorService::~CollectorService() {
+    metrics_.remove_gauges(this);
+}
 
 std::vector<http::Route> CollectorService::routes(Configuration& configuration) {
     auto all = collector_.routes();

@@ -8,6 +8,7 @@
 #include "pipeline/collector/collector.hpp"
 #include "pipeline/collector/realtime_redis.hpp"
 #include "platform/eventlog/event_log.hpp"
+#include "platform/eventlog/spool/spooling_log.hpp"
 #include "platform/http/server.hpp"
 #include "platform/observability/health.hpp"
 #include "platform/observability/metrics.hpp"
@@ -21,6 +22,7 @@ public:
         eventlog::EventLog& log;
         redis::ClientOptions redis;
         const Clock& clock;
+        const eventlog::SpoolingLog* spool = nullptr;  // when `log` is one
     };
 
     // Binds the port; throws std::runtime_error with one line and the remedy.

@@ -29,8 +29,11 @@ int run_collector(const LaunchOptions& launch) {
     Configuration configuration(launch);
     configure_logs(configuration);
     SystemClock clock;
-    ClusterStack stack(configuration.current());
-    CollectorService collector(launch, {configuration, stack.log(), stack.redis(), clock});
+    CrashPoints crash_points(launch.crash_at, launch.crash_countdown);
+    ClusterStack::Spool spool{launch.data_directory / "spool", clock, crash_points};
+    ClusterStack stack(configuration.current(), &spool);
+    CollectorService collector(launch,
+                               {configuration, stack.log(), stack.redis(), clock, stack.spool()});
     collector.start();
     serve_until_stopped(configuration, "data-collector", collector.port());
     collector.stop(Deadline::after(stop_within));

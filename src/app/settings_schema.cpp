@@ -105,6 +105,9 @@ void add_kafka(std::vector<Setting>& all) {
                         "how long an event waits for company; longer is cheaper, shorter answers "
                         "sooner",
                         "ms", 5, 0, 1000));
+    all.push_back(whole("spool.max-events",
+                        "events that a collector keeps while Kafka is away; past it: 503", "events",
+                        50'000'000, 1, 1e12));
     all.push_back(whole("kafka.session-timeout-ms",
                         "a processor that is silent so long loses its partitions", "ms", 6'000,
                         1'000, 300'000));

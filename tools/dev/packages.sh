@@ -8,6 +8,7 @@ PACKAGES_BUILD="g++ cmake ninja-build ccache mold git pkg-config
     prometheus-cpp-dev libbenchmark-dev libgtest-dev libgmock-dev
     libssl-dev libsodium-dev libcurl4-openssl-dev libyaml-cpp-dev"
 PACKAGES_FULL="default-jre-headless maven python3"
+PACKAGES_CHAOS="kcat"
 PACKAGES_PYTHON="python3 python3-venv"
 PACKAGES_FORMAT="clang-format-14 git"
 PACKAGES_LINT="clang-tidy-14"

@@ -9,6 +9,8 @@ usage: ./dev test [STAGE…] [-- ARGS…]
   unit         the *_test executables (GoogleTest); ARGS go to ctest; GTEST_FILTER works
   integration  pytest tests/integration, and the harness's own tests; ARGS go to pytest
   e2e          pytest tests/e2e; ARGS go to pytest: ./dev test e2e -- -k batch
+  chaos        pytest tests/chaos: the full stack (Kafka, Redis) with parts killed under load; by
+               name at full length (over an hour), in `all` shortened
   tidy         format, the rules of tests/tidy, and the rules' own tests
   sanitizers   unit tests under ASan+UBSan and under TSan, and the e2e tests marked `smoke` on the
                ASan build
@@ -25,6 +27,13 @@ command_test() {
     while [ $# -gt 0 ]; do
         case "$1" in
             unit | integration | e2e) stages+=(build-release "$1") ;;
+            chaos)
+                # By name: the full length, if nothing else is wished.
+                export CHAOS_KILLS="${CHAOS_KILLS:-30}" CHAOS_FREEZES="${CHAOS_FREEZES:-10}"
+                export CHAOS_JOIN_SECONDS="${CHAOS_JOIN_SECONDS:-120}"
+                export OUTAGE_SECONDS="${OUTAGE_SECONDS:-60}"
+                stages+=(build-release chaos)
+                ;;
             tidy) stages+=(format tidy) ;;
             sanitizers) stages+=(asan tsan) ;;
             all) stages+=("${ALL_STAGES[@]}") ;;
@@ -32,7 +41,9 @@ command_test() {
                 shift
                 break
                 ;;
-            *) die "no test stage '$1'; there are: unit integration e2e tidy sanitizers all" 2 ;;
+            *)
+                die "no test stage '$1'; there are: unit integration e2e chaos tidy sanitizers" 2
+                ;;
         esac
         shift
     done
@@ -48,13 +59,15 @@ command_test() {
     exec "$VENV/bin/python" tools/dev/count_tests.py "$RESULTS"
 }
 
-ALL_STAGES=(format tidy build-release unit integration e2e asan tsan)
+ALL_STAGES=(format tidy build-release unit integration e2e chaos asan tsan)
 
 need_for_tests() {
     # shellcheck disable=SC2086
     [[ " $* " == *" format "* ]] && need $PACKAGES_FORMAT
     # shellcheck disable=SC2086
     [[ " $* " == *" build-release "* || " $* " == *san* ]] && need $PACKAGES_BUILD $PACKAGES_RUN
+    # shellcheck disable=SC2086
+    [[ " $* " == *" chaos "* ]] && need $PACKAGES_RUN $PACKAGES_FULL $PACKAGES_CHAOS
     need_python
 }
 
@@ -97,6 +110,7 @@ stage_unit() {
 # With the harness's own tests: what the others stand on.
 stage_integration() { run_pytest "$1" "tests/support tests/integration" "${@:2}"; }
 stage_e2e() { run_pytest "$1" tests/e2e "${@:2}"; }
+stage_chaos() { run_pytest "$1" tests/chaos "${@:2}"; }
 
 stage_asan() {
     local code=0

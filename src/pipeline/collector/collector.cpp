@@ -71,6 +71,8 @@ void Collector::add_health(observability::HealthRegistry& health) {
             log.up ? observability::HealthStatus::up : observability::HealthStatus::down;
         component.details = {{"appendsInFlight", std::to_string(log.appends_in_flight)},
                              {"bytesInFlight", std::to_string(log.bytes_in_flight)}};
+        for (auto& detail : log.details)
+            component.details.push_back(std::move(detail));
         if (!log.reason.empty())
             component.details.emplace_back("error", log.reason);
         return component;

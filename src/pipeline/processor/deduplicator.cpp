@@ -57,7 +57,8 @@ bool Deduplicator::insert(domain::EventType type, std::string_view event_id, Tim
         }
         if (slot.high == wanted.high && slot.low == wanted.low) {
             bool fresh = expired(slot, now);
-            slot.seen = wanted.seen;
+            if (fresh || wanted.seen - slot.seen <= window_)
+                slot.seen = wanted.seen;  // the later of the two
             return fresh;
         }
     }

@@ -47,7 +47,11 @@ private:
         std::uint32_t low = 0;
         std::uint32_t seen = 0;  // log time in ms, modulo 2^32; 0 in a free slot, never in a used
     };
-    bool expired(const Slot& slot, std::uint32_t now) const { return now - slot.seen > window_; }
+    // Modulo 2^32. A time slightly before the one seen, of a log whose writers stamp its records by
+    // clocks of their own, is within the window too.
+    bool expired(const Slot& slot, std::uint32_t now) const {
+        return now - slot.seen > window_ && slot.seen - now > window_;
+    }
     std::size_t home(const Slot& slot) const { return slot.high & (slots_.size() - 1); }
     void sweep(std::uint32_t now);
     void erase(std::size_t index);

@@ -29,6 +29,16 @@ TEST(Deduplicator, TheWindowEndsExactlyAndEveryOccurrenceRenewsIt) {
     EXPECT_TRUE(seen.insert(EventType::click, "a", TimestampMs{start + 3001}));
 }
 
+// Two collectors with two clocks write one partition.
+TEST(Deduplicator, ATimeBeforeTheOneSeenIsWithinTheWindow) {
+    Deduplicator seen{Milliseconds{1000}, HashKey{}};
+    ASSERT_TRUE(seen.insert(domain::EventType::click, "a", TimestampMs{5000}));
+    EXPECT_FALSE(seen.insert(domain::EventType::click, "a", TimestampMs{4999}));
+    // The later time stays.
+    EXPECT_FALSE(seen.insert(domain::EventType::click, "a", TimestampMs{6000}));
+    EXPECT_TRUE(seen.insert(domain::EventType::click, "a", TimestampMs{7001}));
+}
+
 TEST(Deduplicator, SurvivesTheWrapOfItsClock) {
     constexpr std::int64_t wrap = (std::int64_t{1} << 32) * 400;
     Deduplicator seen(Milliseconds{1000}, key);

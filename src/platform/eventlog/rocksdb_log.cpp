@@ -38,9 +38,9 @@ void check_options(const RocksDbLogOptions& options) {
                                              options.max_record_bytes, largest_record_limit));
 }
 
-class RocksDbLog final : public EventLog, public Producer {
+class EmbeddedLog final : public RocksDbLog, public Producer {
 public:
-    RocksDbLog(const RocksDbLogOptions& options, const Clock& clock, CrashPoints& crash_points)
+    EmbeddedLog(const RocksDbLogOptions& options, const Clock& clock, CrashPoints& crash_points)
         : max_record_bytes_(options.max_record_bytes),
           store_(options.directory),
           queue_({options.commit_linger, options.commit_max_bytes, options.max_bytes_in_flight}),
@@ -58,7 +58,7 @@ public:
             std::move(grouper), options.retention, clock, crash_points);
     }
 
-    ~RocksDbLog() override {
+    ~EmbeddedLog() override {
         close();
         ADTALLY_ASSERT(consumers_ == 0);
     }
@@ -113,6 +113,24 @@ public:
         return topics_[index]->watermarks();
     }
 
+    Status remove_before(std::string_view name, Partition partition, Offset begin) override {
+        const std::size_t index = index_of(name);
+        if (index == topics_.size())
+            return unknown(name);
+        TopicState& state = *topics_[index];
+        const Watermarks now = state.watermarks(partition);
+        if (begin <= now.begin)
+            return ok();
+        if (begin > now.end)
+            return Error{ErrorCode::conflict,
+                         fmt::format("{}/{} ends at {}, before {}", name, partition.value,
+                                     now.end.value, begin.value)};
+        ADTALLY_TRY(store_.remove_before(state.id_of(partition), now.begin, begin));
+        state.set_begin(partition, begin);
+        reclaimer_.ask();
+        return ok();
+    }
+
     void close() override {
         std::lock_guard lock(closing_);
         queue_.close();
@@ -161,10 +179,10 @@ private:
 
 }  // namespace
 
-std::unique_ptr<EventLog> open_rocksdb_log(const RocksDbLogOptions& options, const Clock& clock,
-                                           CrashPoints& crash_points) {
+std::unique_ptr<RocksDbLog> open_rocksdb_log(const RocksDbLogOptions& options, const Clock& clock,
+                                             CrashPoints& crash_points) {
     check_options(options);
-    return std::make_unique<RocksDbLog>(options, clock, crash_points);
+    return std::make_unique<EmbeddedLog>(options, clock, crash_points);
 }
 
 }  // namespace adtally::eventlog

@@ -36,10 +36,16 @@ struct RocksDbLogOptions {
     std::function<std::uint64_t()> free_disk_bytes;
 };
 
+class RocksDbLog : public EventLog {
+public:
+    // Records below `begin` are gone, durably; asked for by who has passed them on (the spool).
+    virtual Status remove_before(std::string_view topic, Partition partition, Offset begin) = 0;
+};
+
 // Throws std::runtime_error with one line and the remedy when the directory cannot be opened:
 // locked by another process, not writable, corrupt, or created with other partitions.
 // Consumers must be destroyed before the log is; so must nothing else be appended by then.
-std::unique_ptr<EventLog> open_rocksdb_log(const RocksDbLogOptions& options, const Clock& clock,
-                                           CrashPoints& crash_points);
+std::unique_ptr<RocksDbLog> open_rocksdb_log(const RocksDbLogOptions& options, const Clock& clock,
+                                             CrashPoints& crash_points);
 
 }  // namespace adtally::eventlog

@@ -305,14 +305,30 @@ Result<Offset> RocksDbStore::first_at(PartitionId id, Watermarks range, Timestam
     return range.begin;
 }
 
+// Of the block that holds the record; the offset itself where none does.
+Result<Offset> RocksDbStore::base_of(PartitionId id, Offset offset) {
+    BlockIterator at{*db_, id};
+    at.seek(offset);
+    if (!at.valid()) {
+        ADTALLY_TRY(at.status());
+        return offset;
+    }
+    ADTALLY_TRY(const auto block, at.block());
+    const BlockInfo info = info_of(framed(block));
+    return info.end > offset ? std::min(offset, info.base) : offset;
+}
+
 Status RocksDbStore::remove_before(PartitionId id, Offset begin, Offset new_begin) {
     std::shared_lock lock(open_);
     if (!db_)
         return closed();
-    const std::string first = block_key(id.topic_id, id.partition, begin);
-    const std::string end = block_key(id.topic_id, id.partition, new_begin);
+    // A begin may lie inside a block: the one of the new begin stays, the one of the old goes.
+    ADTALLY_TRY(const Offset gone, base_of(id, begin));
+    ADTALLY_TRY(const Offset kept, base_of(id, new_begin));
     rocksdb::WriteBatch batch;
-    batch.DeleteRange(first, end);
+    if (gone < kept)
+        batch.DeleteRange(block_key(id.topic_id, id.partition, gone),
+                          block_key(id.topic_id, id.partition, kept));
     batch.Put(begin_key(id.topic_id, id.partition),
               number_value(static_cast<std::uint64_t>(new_begin.value)));
     const auto status = db_->Write(durably(), &batch);

@@ -104,6 +104,7 @@ public:
 
 private:
     Result<PartitionBounds> bounds_of(PartitionId id, PartitionBounds stored);
+    Result<Offset> base_of(PartitionId id, Offset offset);
     Result<StoredTopic> create_topic(std::string_view name, std::int32_t partitions);
 
     const std::filesystem::path directory_;

@@ -165,6 +165,17 @@ TEST_F(KafkaLogTest, ReadsAStretchOutsideOfThePollingOrder) {
             ASSERT_EQ(record.value, std::to_string(at++));
     }
     EXPECT_EQ(at, 400);
+    // Back and forth, as the window is restored: one record, then all from the beginning.
+    for (const std::int64_t start : {490, 0, 499, 250, 0}) {
+        for (at = start; at < 500;) {
+            ASSERT_TRUE(consumer->read(partition, Offset{at}, Offset{500}, fetched));
+            for (const FetchedRecord& record : fetched.records)
+                ASSERT_EQ(record.offset, Offset{at++}) << "from " << start;
+            ASSERT_TRUE(consumer->read(partition, Offset{7}, Offset{8}, fetched));
+            ASSERT_EQ(fetched.records.size(), 1u);
+            ASSERT_EQ(fetched.records.front().offset, Offset{7});
+        }
+    }
     EXPECT_EQ(consumer->read(partition, Offset{0}, Offset{501}, fetched).error().code,
               ErrorCode::conflict);
 }

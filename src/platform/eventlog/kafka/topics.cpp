@@ -94,6 +94,8 @@ Status Topics::create(const LogOptions::Topic& topic) {
                      fmt::format("topic {}: {}", topic.name, reason.data())};
     if (topic.compacted)
         rd_kafka_NewTopic_set_config(made.get(), "cleanup.policy", "compact");
+    // One clock for all writers: the deduplication window is of the log's time.
+    rd_kafka_NewTopic_set_config(made.get(), "message.timestamp.type", "LogAppendTime");
     const Owned<rd_kafka_queue_t, rd_kafka_queue_destroy> answers{
         rd_kafka_queue_new(handle_.get())};
     std::array<rd_kafka_NewTopic_t*, 1> all{made.get()};

@@ -1,0 +1,132 @@
+"""The full stack with parts of it killed, frozen and taken away under load: what was acknowledged
+is counted once, and nothing twice.
+
+Real Kafka, real Redis, two collectors, three processors. CHAOS_KILLS says how often each of the
+parts is killed (3 by default; 30 for the full length, by ./dev test chaos); the moments come from
+the seed.
+"""
+
+import os
+from random import Random
+
+import pytest
+
+from support.books import assert_exact, figures
+from support.cluster import Cluster
+from support.load import HASTY_ADS, Load
+from support.wait import eventually, let_pass
+
+KILLS = int(os.environ.get("CHAOS_KILLS", "3"))
+FREEZES = int(os.environ.get("CHAOS_FREEZES", "1"))
+JOIN_SECONDS = int(os.environ.get("CHAOS_JOIN_SECONDS", "15"))
+OUTAGE_SECONDS = int(os.environ.get("OUTAGE_SECONDS", "10"))
+MOST_SECONDS_BETWEEN = 3.0
+SESSION_MS = 6000
+COUNTED_SECONDS = 120.0
+
+pytestmark = pytest.mark.timeout(300 + 60 * KILLS)
+
+
+@pytest.fixture(name="cluster")
+def cluster_fixture(tmp_path):
+    with Cluster(tmp_path, collectors=2, processors=3) as cluster:
+        yield cluster
+        print(cluster.log_tail())  # shown when the test has failed
+
+
+def finish(cluster, load, oracle, record_property, **more):
+    cluster.wait_ready()
+    load.wait_for(100)
+    load.finish()
+    assert set(oracle.possible()) <= set(HASTY_ADS)
+    status = assert_exact(cluster, oracle, COUNTED_SECONDS)
+    figures(record_property, oracle, status, answers=dict(load.answers), **more)
+
+
+@pytest.mark.parametrize("which", ["collector", "processor"])
+def test_a_service_is_killed(which, cluster, oracle, seed, record_property):
+    chance = Random(seed)
+    services = cluster.collectors if which == "collector" else cluster.processors
+    with Load(cluster, oracle, seed) as load:
+        load.wait_for(100)
+        for _ in range(KILLS):
+            let_pass(chance.uniform(0, MOST_SECONDS_BETWEEN))
+            victim = chance.choice(services)
+            victim.kill9()
+            let_pass(chance.uniform(0, MOST_SECONDS_BETWEEN))
+            victim.start()
+        finish(cluster, load, oracle, record_property, kills=KILLS)
+
+
+def test_the_broker_is_killed(cluster, oracle, seed, record_property):
+    chance = Random(seed)
+    with Load(cluster, oracle, seed) as load:
+        load.wait_for(100)
+        for _ in range(KILLS):
+            let_pass(chance.uniform(0, MOST_SECONDS_BETWEEN))
+            cluster.broker.kill()
+            cluster.broker.start()
+            load.wait_for(20)
+        finish(cluster, load, oracle, record_property, kills=KILLS)
+
+
+def test_redis_is_killed(cluster, oracle, seed, record_property):
+    chance = Random(seed)
+    with Load(cluster, oracle, seed) as load:
+        load.wait_for(100)
+        for _ in range(KILLS):
+            let_pass(chance.uniform(0, MOST_SECONDS_BETWEEN))
+            cluster.redis_server.kill9()
+            load.wait_for(20)
+            cluster.redis_server.start()
+        finish(cluster, load, oracle, record_property, kills=KILLS)
+
+
+def test_a_processor_is_frozen_past_its_session(cluster, oracle, seed, record_property):
+    """Its partitions go to the others. When it goes on it believes that they are still its own:
+    nothing of what it has in hand may count a second time."""
+    chance = Random(seed)
+    with Load(cluster, oracle, seed) as load:
+        load.wait_for(100)
+        for _ in range(FREEZES):
+            victim = chance.choice(cluster.processors)
+            victim.freeze()
+            let_pass(SESSION_MS / 1000 + chance.uniform(2, 4))
+            load.wait_for(100)
+            victim.thaw()
+        finish(cluster, load, oracle, record_property, freezes=FREEZES)
+
+
+def test_processors_join_and_leave_all_the_time(cluster, oracle, seed, record_property):
+    chance, moves = Random(seed), 0
+    with Load(cluster, oracle, seed) as load:
+        load.wait_for(100)
+        for _ in range(JOIN_SECONDS // 3):
+            let_pass(3)
+            service = chance.choice(cluster.processors[1:])
+            if service.is_running:
+                assert service.stop() == 0
+            else:
+                service.start()
+            moves += 1
+        for service in cluster.processors:
+            if not service.is_running:
+                service.start()
+        finish(cluster, load, oracle, record_property, moves=moves)
+
+
+def test_the_broker_is_away_for_a_while(cluster, oracle, seed, record_property):
+    """Collection does not notice: what comes is spooled, and counted when Kafka is back."""
+    with Load(cluster, oracle, seed) as load:
+        load.wait_for(100)
+        cluster.broker.stop()
+
+        def says_so():
+            details = cluster.collectors[0].health()["components"]["eventLog"]["details"]
+            return "Kafka" in details.get("behind", "") and int(details["spoolEvents"]) > 0
+
+        eventually(says_so, 30, "a health that names Kafka and counts the spool")
+        let_pass(OUTAGE_SECONDS)
+        cluster.broker.start()
+        finish(cluster, load, oracle, record_property, seconds=OUTAGE_SECONDS)
+    assert set(load.answers) == {202}
