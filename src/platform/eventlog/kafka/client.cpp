@@ -28,8 +28,10 @@ ErrorCode code_of(rd_kafka_resp_err_t code) {
         case RD_KAFKA_RESP_ERR__TIMED_OUT:
         case RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE:
         case RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT:
-        // It may have been written by the time it was given up.
+        // It may have been written by the time it was given up; also what waits in the queue may
+        // wait for its second try.
         case RD_KAFKA_RESP_ERR__PURGE_INFLIGHT:
+        case RD_KAFKA_RESP_ERR__PURGE_QUEUE:
         case RD_KAFKA_RESP_ERR__FATAL:
             return ErrorCode::timed_out;
         case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
@@ -97,7 +99,7 @@ Result<Conf> make_conf(const ClusterSettings& settings, const Properties& ours) 
     ADTALLY_TRY(set(conf.get(), "socket.nagle.disable", "true"));
     ADTALLY_TRY(set(conf.get(), "reconnect.backoff.max.ms", "1000"));
     // What its log says of errors comes through their callback, for our log.
-    rd_kafka_conf_set_log_cb(conf.get(), [](const rd_kafka_t*, int, const char*, const char*) {});
+    rd_kafka_conf_set_log_cb(conf.get(), nullptr);
     for (const auto& [name, value] : ours) {
         ADTALLY_TRY(set(conf.get(), name, value));
     }

@@ -13,7 +13,6 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
-using testing::IsEmpty;
 
 // A log that can be away: it fails what it is given, or fails it after having written it.
 class Target final : public EventLog, public Producer {
