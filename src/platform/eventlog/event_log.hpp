@@ -99,7 +99,8 @@ struct LogHealth {
     std::string reason;  // empty while up
     std::uint64_t appends_in_flight = 0;
     std::uint64_t bytes_in_flight = 0;
-    std::vector<std::pair<std::string, std::string>> details;  // more for people: name, value
+    // More for people: name, value.
+    std::vector<std::pair<std::string, std::string>> details = {};
 };
 
 class Producer {
