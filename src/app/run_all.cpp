@@ -84,7 +84,9 @@ int run_demo(const LaunchOptions& launch) {
                             options.redis_port = std::to_string(stack.redis().endpoint.port);
                             return std::jthread([options](std::stop_token stop) {
                                 demo::run_demo(options, stop);
-                                request_stop();
+                                // When it ended by itself; a second signal would kill the first.
+                                if (!stop.stop_requested())
+                                    request_stop();
                             });
                         });
 }

@@ -94,6 +94,15 @@ def test_a_stop_under_load_loses_nothing(adtally, oracle, seed, how, record_prop
     figures(record_property, oracle, status, answers=dict(load.answers))
 
 
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_the_demo_stops_in_order(make_adtally, how):
+    """It counts what it has accepted before it ends, and Redis ends with it."""
+    demo = make_adtally(subcommand="demo")
+    eventually(lambda: demo.pipeline_status()["counted"] > 500, 60, "counted events of the demo")
+    assert demo.stop(how=how) == 0
+    assert demo.leftovers() == []
+
+
 def test_a_stop_without_load_leaves_nothing_to_be_counted_at_the_next_start(
         adtally, collector, oracle, events):
     collector.deliver(events.events(500))

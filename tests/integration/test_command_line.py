@@ -7,7 +7,7 @@ import pytest
 
 from support.command import run_adtally
 
-SUBCOMMANDS = ["all", "demo", "replay", "check-config", "sign-click"]
+SUBCOMMANDS = ["all", "demo", "collector", "processor", "replay", "check-config", "sign-click"]
 SECRET = "hunter2-of-the-tests"
 
 
@@ -32,6 +32,8 @@ def test_help_lists_the_subcommands(run):
 @pytest.mark.parametrize("name, options", [
     ("all", ["--config", "--set", "--data-dir", "--port-offset", "--redis-url", "--log"]),
     ("demo", ["--data-dir", "--port-offset"]),
+    ("collector", ["--kafka", "--redis-url", "--data-dir", "--set"]),
+    ("processor", ["--kafka", "--redis-url", "--data-dir", "--set"]),
     ("replay", ["--format", "--speed", "--time-shift", "--url", "--batch", "--reverse"]),
     ("check-config", ["--config", "--set", "--describe"]),
     ("sign-click", ["--secret", "--to", "--ad", "--hours"])])

@@ -34,6 +34,9 @@ build() {
     # Two checkouts at different paths share what ccache holds.
     export CCACHE_BASEDIR="$ROOT" CCACHE_NOHASHDIR=1
     configure "$preset"
+    # Nothing is to be said when nothing is to be done.
+    [ -e "build/$preset/.ninja_deps" ] ||
+        say "building $preset for the first time: about 10 minutes on two cores, quietly"
     ninja -C "build/$preset" -j "$(jobs_count)" --quiet "$@" ||
         die "the build of $preset failed; the first error above is the one to look at"
 }

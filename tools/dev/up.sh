@@ -169,7 +169,7 @@ command_down() {
             rm -f "$note"
             stopped=$((stopped + 1))
         else
-            say "process $pid still runs after 35 s; kill -9 $pid ends it, nothing accepted is lost"
+            say "process $pid still runs after 90 s; kill -9 $pid ends it, nothing accepted is lost"
             left=$((left + 1))
         fi
     done

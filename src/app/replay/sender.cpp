@@ -159,7 +159,8 @@ bool Sender::deliver(Transport& transport, const Batch& batch) {
             statistics_.retried(fmt::format("the collector answers {}", response.value().status));
             pause = retry_after(response.value()).value_or(backoff);
         } else {
-            statistics_.retried(response.error().message);
+            statistics_.retried(response.error().message +
+                                " (--url names the collector: is it running there?)");
         }
         if (patience.passed()) {
             give_up();
