@@ -42,6 +42,10 @@ Properties properties_of(const ConsumerOptions& options) {
         {"check.crcs", "true"},
         {"queued.max.messages.kbytes", "65536"},
         {"fetch.error.backoff.ms", "100"},
+        // An answer a record keeps the broker busier than writing them: at 8,000 events/s on two
+        // cores their acknowledgements took 57 ms with it, 8 ms without (docs/BENCHMARKS.md).
+        {"fetch.wait.max.ms", "20"},
+        {"fetch.min.bytes", "262144"},
     };
     if (!options.instance.empty())
         properties.emplace_back("group.instance.id", options.instance);
