@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -101,6 +102,30 @@ def test_the_demo_stops_in_order(make_adtally, how):
     eventually(lambda: demo.pipeline_status()["counted"] > 500, 60, "counted events of the demo")
     assert demo.stop(how=how) == 0
     assert demo.leftovers() == []
+
+
+def test_a_start_is_given_up_while_redis_loads(adtally, tmp_path):
+    """With exit code 0, at once, and nothing is lost."""
+    with adtally.redis.pipeline(transaction=False) as commands:
+        for i in range(20_000):
+            commands.set(f"key:{i}", "value")
+        commands.execute()
+    assert adtally.stop() == 0
+    slow = tmp_path / "slow"
+    slow.mkdir()
+    (slow / "redis-server").write_text(
+        f'#!/bin/sh\nexec {shutil.which("redis-server")} "$@" --key-load-delay 2000\n')
+    (slow / "redis-server").chmod(0o755)
+    adtally.environment["PATH"] = f"{slow}:{os.environ['PATH']}"
+    adtally.start(wait_ready=False)
+    eventually(lambda: "redis_loading" in adtally.log_tail(), 30, "a Redis that loads")
+    assert adtally.stop(deadline=15) == 0
+    assert "nothing is lost" in adtally.log_tail()
+    assert adtally.leftovers() == []
+
+    del adtally.environment["PATH"]
+    adtally.start()
+    assert adtally.redis.get("key:19999") == "value"
 
 
 def test_a_stop_without_load_leaves_nothing_to_be_counted_at_the_next_start(
