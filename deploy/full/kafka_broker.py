@@ -1,7 +1,7 @@
 """One Apache Kafka broker in KRaft mode: its jars, its data directory, its process.
 
     broker = KafkaBroker(data_directory, port)
-    broker.start(); …; broker.stop()      # or broker.kill(), and start() again on the same data
+    broker.start(); …; broker.stop()      # or broker.kill9(), and start() again on the same data
 
 The jars come from Maven Central by the versions of pom.xml beside this file and are kept in
 $XDG_CACHE_HOME/adtally (~/.cache/adtally): the first start needs the network, the others do not.
@@ -21,6 +21,7 @@ import uuid
 HERE = pathlib.Path(__file__).resolve().parent
 START_TIMEOUT_S = 90
 STOP_TIMEOUT_S = 30
+ASK_AGAIN_S = 0.1
 
 
 class CannotStart(RuntimeError):
@@ -130,7 +131,7 @@ class KafkaBroker:
             raise RuntimeError(f"{main} failed: {result.stderr or result.stdout}")
         return result.stdout
 
-    def kill(self):
+    def kill9(self):
         self.process.kill()
         self.process.wait()
         self.process = None
@@ -153,12 +154,14 @@ class KafkaBroker:
     def _await_start(self):
         deadline = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < deadline:
-            if self.process.poll() is not None:
-                raise CannotStart(f"Kafka ended at its start; its last words: {self._last_words()}")
             if answers(self.port):
                 return
-            time.sleep(0.1)
-        self.kill()
+            try:
+                self.process.wait(ASK_AGAIN_S)
+            except subprocess.TimeoutExpired:
+                continue
+            raise CannotStart(f"Kafka ended at its start; its last words: {self._last_words()}")
+        self.kill9()
         raise CannotStart(f"Kafka did not answer on {self.address} in {START_TIMEOUT_S} s; its "
                           f"log is {self.log}")
 

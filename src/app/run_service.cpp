@@ -14,53 +14,54 @@ namespace {
 
 constexpr Milliseconds stop_within{20'000};
 
-void serve_until_stopped(Configuration& configuration, std::string_view service,
-                         std::uint16_t port) {
+// What a process has before its service, whichever that is.
+struct Process {
+    explicit Process(const LaunchOptions& launch)
+        : configuration(launch), crash_points(launch.crash_at, launch.crash_countdown) {
+        block_signals();  // before the first thread
+        configure_logs(configuration);
+    }
+
+    Configuration configuration;
+    SystemClock clock;
+    CrashPoints crash_points;
+};
+
+template <class Service>
+int serve(Process& process, ClusterStack& stack, Service& service, std::string_view name) {
     observability::Logger logger("adtally");
-    logger.info("adtally is ready", {{"service", service}, {"port", std::int64_t{port}}});
-    wait_for_stop([&configuration] { (void)configuration.reload(); });
+    service.start();
+    logger.info("adtally is ready", {{"service", name}, {"port", std::int64_t{service.port()}}});
+    wait_for_stop([&process] { (void)process.configuration.reload(); });
     logger.info("stopping");
+    service.stop(Deadline::after(stop_within));
+    stack.close_log();
+    return 0;
 }
 
 }  // namespace
 
 int run_collector(const LaunchOptions& launch) {
-    block_signals();
-    Configuration configuration(launch);
-    configure_logs(configuration);
-    SystemClock clock;
-    CrashPoints crash_points(launch.crash_at, launch.crash_countdown);
-    ClusterStack::Spool spool{launch.data_directory / "spool", clock, crash_points};
-    ClusterStack stack(configuration.current(), &spool);
-    CollectorService collector(launch,
-                               {configuration, stack.log(), stack.redis(), clock, stack.spool()});
-    collector.start();
-    serve_until_stopped(configuration, "data-collector", collector.port());
-    collector.stop(Deadline::after(stop_within));
-    stack.close_log();
-    return 0;
+    Process process(launch);
+    ClusterStack::Spool spool{launch.data_directory / "spool", process.clock, process.crash_points};
+    ClusterStack stack(process.configuration.current(), &spool);
+    CollectorService collector(
+        launch, {process.configuration, stack.log(), stack.redis(), process.clock, stack.spool()});
+    return serve(process, stack, collector, "data-collector");
 }
 
 int run_processor(const LaunchOptions& launch) {
-    block_signals();
-    Configuration configuration(launch);
-    configure_logs(configuration);
-    SystemClock clock;
-    CrashPoints crash_points(launch.crash_at, launch.crash_countdown);
-    ClusterStack stack(configuration.current());
-    ProcessorService processor(
-        launch,
-        {configuration, stack.log(), stack.redis(), [&stack] { return stack.redis_health(); },
-         // The collectors are other processes; what they accepted is what the log holds.
-         [&stack] {
-             return metrics_api::Intake{records_in(stack.log()), 0};
-         },
-         clock, crash_points});
-    processor.start();
-    serve_until_stopped(configuration, "data-processor", processor.port());
-    processor.stop(Deadline::after(stop_within));
-    stack.close_log();
-    return 0;
+    Process process(launch);
+    ClusterStack stack(process.configuration.current());
+    ProcessorService processor(launch, {process.configuration, stack.log(), stack.redis(),
+                                        [&stack] { return stack.redis_health(); },
+                                        // The collectors are other processes; what they accepted is
+                                        // what the log holds.
+                                        [&stack] {
+                                            return metrics_api::Intake{records_in(stack.log()), 0};
+                                        },
+                                        process.clock, process.crash_points});
+    return serve(process, stack, processor, "data-processor");
 }
 
 }  // namespace adtally::app

@@ -3,14 +3,11 @@
 Answers are held against the documents closed: a member that no schema names is a difference, too.
 """
 
-import contextlib
 import json
 import re
 import time
-from pathlib import Path
 from urllib.parse import urldefrag, urljoin
 
-import lz4.block
 import pytest
 import requests
 import yaml
@@ -20,6 +17,7 @@ from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 from support import eventually
+from support.records import stored_record
 from support.events import now
 from support.harness import ROOT
 
@@ -547,31 +545,9 @@ def test_what_is_stored_is_as_described(adtally, documents, new_id, name):
     assert list(record) == [member for member in order if member in record]
 
 
-def blocks_in(log):
-    """The unpacked blocks in the bytes of a write-ahead log, newest first: see stored_block.hpp.
-    One that lies there in two pieces is left out."""
-    at = len(log)
-    while (at := log.rfind(b"\x02\0\0\0", 0, at)) >= 6:
-        # In front of it a checksum, and in front of that the length of all, as a varint.
-        low, high = log[at - 6], log[at - 5]
-        length = high if high < 0x80 and low < 0x80 else (low & 0x7F) | high << 7
-        size = int.from_bytes(log[at + 4:at + 8], "little")
-        with contextlib.suppress(lz4.block.LZ4BlockError, MemoryError):
-            if size < 1 << 20:
-                packed = log[at + 8:at - 4 + length]
-                yield lz4.block.decompress(packed, uncompressed_size=size)
-
-
 def stored(adtally, event):
-    """The record of an event that is sent now. None when the log's file has it in two pieces, which
-    is rare: then the next one is read."""
+    """The record of an event that is sent now, or None: see records."""
     assert post(adtally, event) == 202
     begin = f'{{"event_id":"{event["event_id"]}"'.encode()
-    for path in Path(adtally.data_dir).rglob("*.log"):
-        for block in blocks_in(path.read_bytes()):
-            _, found, rest = block.rpartition(begin)
-            text, ended, _ = (found + rest).partition(b',"schema":1}')
-            if found and ended:
-                return json.loads(text + ended)
-    return None
+    return stored_record(adtally.data_dir, begin, b',"schema":1}')
     return None

@@ -2,7 +2,7 @@
 
     with Cluster(tmp_path, collectors=2, processors=3) as cluster:
         cluster.processors[0].kill9()
-        cluster.broker.kill(); cluster.broker.start()
+        cluster.broker.kill9(); cluster.broker.start()
 
 To the oracle, the clients and the load it is what an Adtally is: collector_url (the next collector
 in turn), redis, pipeline_status(). Ports are free ones, kept over restarts; whatever happens, the

@@ -206,12 +206,14 @@ void Spooler::drain(const std::stop_token& stop) {
 
 // Whether the spool is empty and will be: then events go to the target again.
 bool Spooler::finished() {
-    std::lock_guard lock(mutex_);
-    if (being_spooled_ > 0 || waiting() > 0)
-        return false;
-    spooling_ = false;
-    target_trouble_.clear();
-    oldest_appended_at_ = 0;
+    {
+        std::lock_guard lock(mutex_);
+        if (being_spooled_ > 0 || waiting() > 0)
+            return false;
+        spooling_ = false;
+        target_trouble_.clear();
+        oldest_appended_at_ = 0;
+    }
     event("spool_empty", "");
     return true;
 }
