@@ -22,8 +22,10 @@ redis::ClientOptions impatient(redis::ClientOptions options) {
     return options;
 }
 
-collector::CollectorOptions options_from(const config::Settings& settings) {
+collector::CollectorOptions options_from(const CollectorService::Collaborators& with) {
+    const config::Settings& settings = with.configuration.current();
     collector::CollectorOptions options;
+    options.record_headers = with.record_headers;
     options.max_batch_events = size_of(settings, "collector.max-batch-events");
     options.max_batch_bytes = size_of(settings, "collector.max-body-bytes");
     options.max_events_in_flight = size_of(settings, "collector.max-events-in-flight");
@@ -70,8 +72,7 @@ CollectorService::CollectorService(const LaunchOptions& launch, Collaborators wi
     : realtime_store_(impatient(with.redis)),
       realtime_(realtime_store_, with.clock, metrics_,
                 collector::CollectorOptions{}.realtime_flush),
-      collector_(options_from(with.configuration.current()), with.log.producer(), with.clock,
-                 metrics_, realtime_),
+      collector_(options_from(with), with.log.producer(), with.clock, metrics_, realtime_),
       server_(server_options(with.configuration.current(), launch, collector_),
               http::Router(routes(with.configuration)), metrics_) {
     collector_.add_health(health_);

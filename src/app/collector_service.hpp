@@ -23,6 +23,7 @@ public:
         redis::ClientOptions redis;
         const Clock& clock;
         const eventlog::SpoolingLog* spool = nullptr;  // when `log` is one
+        std::vector<eventlog::Header> record_headers = {};
     };
 
     // Binds the port; throws std::runtime_error with one line and the remedy.

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "app/configuration.hpp"
+#include "app/dlt/dlt.hpp"
 #include "app/launch_options.hpp"
 #include "app/replay/replay.hpp"
 #include "app/run_all.hpp"
@@ -41,6 +42,7 @@ struct Parsed {
     std::string replay_shift;
     bool describe = false;
     SignClick sign;
+    dlt::DltOptions dlt;
 };
 
 // What is wrong with NAME[:N-th pass]; empty when it is right.
@@ -172,6 +174,47 @@ void add_sign_options(CLI::App& command, SignClick& into) {
         ->capture_default_str();
 }
 
+struct DltCommands {
+    CLI::App* list = nullptr;
+    CLI::App* show = nullptr;
+    CLI::App* redrive = nullptr;
+};
+
+void add_dlt_filter(CLI::App& command, dlt::DltOptions& into) {
+    command.add_option("--reason", into.reason, "only those: malformed_json, missing_field, …");
+    command.add_option("--from", into.from, "written at or after: 2024-01-15T14:00:00Z or ms");
+    command.add_option("--to", into.to, "written before");
+}
+
+DltCommands add_dlt_commands(CLI::App& command, dlt::DltOptions& into) {
+    command.require_subcommand(1);
+    DltCommands added;
+    added.list = command.add_subcommand("list", "the newest, with their reasons");
+    added.show = command.add_subcommand("show", "one or several, whole");
+    added.redrive = command.add_subcommand("redrive", "sends them to be counted again");
+    for (CLI::App* each : {added.list, added.show, added.redrive})
+        each->add_option("--url", into.url, "a processor")->capture_default_str();
+    add_dlt_filter(*added.list, into);
+    added.list->add_option("--limit", into.limit, "at most so many")->capture_default_str();
+    added.list->add_flag("--json", into.as_json, "one object a line");
+    added.show->add_option("ids", into.ids, "as list prints them: 3-17")->required();
+    add_dlt_filter(*added.redrive, into);
+    added.redrive->add_option("ids", into.ids, "these, instead of all that a filter names");
+    added.redrive->add_flag("--all", into.all, "every one that was not redriven before");
+    added.redrive->add_flag("--dry-run", into.dry_run, "only says how many it would be");
+    added.redrive->add_flag("--force", into.force,
+                            "also where it is unknown whether an earlier attempt arrived");
+    return added;
+}
+
+int run_dlt(const DltCommands& commands, const dlt::DltOptions& options) {
+    if (*commands.list)
+        return dlt::list(options, std::cout, std::cerr);
+    if (*commands.show)
+        return dlt::show(options, std::cout, std::cerr);
+    return dlt::redrive(options, std::cout, std::cerr);
+}
+
 }  // namespace
 
 int run(int argc, char** argv) {
@@ -189,6 +232,8 @@ int run(int argc, char** argv) {
     add_cluster_options(*processor, parsed);
     auto* replay = cli.add_subcommand("replay", "sends recorded events to a collector");
     add_replay_options(*replay, parsed);
+    auto* letters = cli.add_subcommand("dlt", "dead letters: what could not be counted");
+    const DltCommands dlt_commands = add_dlt_commands(*letters, parsed.dlt);
     auto* check = cli.add_subcommand("check-config", "says all errors of the configuration");
     add_launch_options(*check, parsed);
     check->add_flag("--describe", parsed.describe, "prints every setting there is");
@@ -214,6 +259,8 @@ int run(int argc, char** argv) {
         return run_processor(launch_of(parsed));
     if (*replay)
         return run_replay_command(parsed);
+    if (*letters)
+        return run_dlt(dlt_commands, parsed.dlt);
     if (*check)
         return check_config(parsed);
     return sign_click(parsed.sign);

@@ -12,7 +12,6 @@ namespace adtally::app {
 namespace {
 
 constexpr const char* topic = "ad-events";
-constexpr const char* instance = "embedded";
 constexpr int api_threads = 2;
 constexpr std::size_t api_queue = 1'000;
 
@@ -66,10 +65,10 @@ std::vector<std::unique_ptr<alerts::AlertSink>> sinks_from(const config::Setting
     return sinks;
 }
 
-alerts::AlertOptions alert_options(redis::ClientOptions redis) {
+alerts::AlertOptions alert_options(redis::ClientOptions redis, std::string instance) {
     alerts::AlertOptions options;
     options.redis = std::move(redis);
-    options.instance = instance;
+    options.instance = std::move(instance);
     return options;
 }
 
@@ -95,12 +94,14 @@ ProcessorService::ProcessorService(const LaunchOptions& launch, Collaborators wi
                  {[this](const std::string& json) { hub_.publish("metric", json); }}),
       processor_(options_from(with.configuration.current()), with.log, store_, thresholds_,
                  publisher_, with.clock, metrics_, with.crash_points),
-      alerts_(alert_options(with.redis),
+      alerts_(alert_options(with.redis, with.instance),
               sinks_from(with.configuration.current(), with.log, hub_, with.clock), with.clock,
               metrics_, with.crash_points),
       workers_(with.redis, api_threads, api_queue),
       api_(workers_, hub_, with.log, topic, zone_from(with.configuration.current()), with.clock,
            with.intake),
+      operations_(with.redis, with.log, zone_from(with.configuration.current()), with.clock,
+                  {.dedup_window = options_from(with.configuration.current()).dedup_window}),
       server_(server_options(with.configuration.current(), launch),
               http::Router(routes(with.configuration)), metrics_) {
     add_health(with);
@@ -112,6 +113,9 @@ ProcessorService::~ProcessorService() = default;
 
 std::vector<http::Route> ProcessorService::routes(Configuration& configuration) {
     auto all = api_.routes();
+    auto for_operators = operations_.routes();
+    all.insert(all.end(), std::make_move_iterator(for_operators.begin()),
+               std::make_move_iterator(for_operators.end()));
     auto actuator = http::actuator_routes(
         {"data-processor", version, [&configuration] { return configuration.reload(); }}, health_,
         metrics_);
@@ -153,6 +157,7 @@ void ProcessorService::stop(Deadline deadline) {
     hub_.stop();
     server_.stop(deadline);
     workers_.stop();
+    operations_.stop();
     // Beside one another: each may wait for a Redis that does not answer.
     std::jthread alerts([this] { alerts_.stop(); });
     processor_.stop();

@@ -8,6 +8,7 @@
 #include "base/crash_points.hpp"
 #include "pipeline/processor/alerts/alert_service.hpp"
 #include "pipeline/processor/metrics_api/metrics_api.hpp"
+#include "pipeline/processor/operations/operations_api.hpp"
 #include "pipeline/processor/processor.hpp"
 #include "pipeline/processor/redis_sink/redis_store.hpp"
 #include "platform/http/server.hpp"
@@ -26,6 +27,8 @@ public:
         std::function<metrics_api::Intake()> intake;
         const Clock& clock;
         CrashPoints& crash_points;
+        // This process among those that share the Redis: who delivers alerts is agreed on by it.
+        std::string instance;
     };
 
     // Binds the port; throws std::runtime_error with one line and the remedy.
@@ -51,6 +54,7 @@ private:
     alerts::AlertService alerts_;
     metrics_api::ApiWorkers workers_;
     metrics_api::MetricsApi api_;
+    operations::OperationsApi operations_;
     http::Server server_;
 };
 

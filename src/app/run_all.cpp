@@ -41,9 +41,9 @@ int run_services(const LaunchOptions& launch, const WhileRunning& while_running)
         return metrics_api::Intake{accepted_before + static_cast<std::int64_t>(books.appended),
                                    static_cast<std::int64_t>(books.rejected)};
     };
-    ProcessorService processor(
-        launch, {configuration, stack.log(), stack.redis(),
-                 [&stack] { return stack.redis_health(); }, intake, clock, crash_points});
+    ProcessorService processor(launch, {configuration, stack.log(), stack.redis(),
+                                        [&stack] { return stack.redis_health(); }, intake, clock,
+                                        crash_points, "embedded"});
     // From the sink to the source; stopped the other way round.
     processor.start();
     collector.start();

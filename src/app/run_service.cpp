@@ -1,5 +1,11 @@
 #include "app/run_service.hpp"
 
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <climits>
+#include <string>
+
 #include "app/cluster_stack.hpp"
 #include "app/collector_service.hpp"
 #include "app/configuration.hpp"
@@ -7,6 +13,7 @@
 #include "app/processor_service.hpp"
 #include "app/stop_signal.hpp"
 #include "base/clock.hpp"
+#include "pipeline/processor/operations/event_keys.hpp"
 #include "platform/observability/log.hpp"
 
 namespace adtally::app {
@@ -27,6 +34,11 @@ struct Process {
     CrashPoints crash_points;
 };
 
+std::string host_name() {
+    char name[HOST_NAME_MAX + 1] = {};
+    return ::gethostname(name, HOST_NAME_MAX) == 0 ? name : "localhost";
+}
+
 template <class Service>
 int serve(Process& process, ClusterStack& stack, Service& service, std::string_view name) {
     observability::Logger logger("adtally");
@@ -45,8 +57,15 @@ int run_collector(const LaunchOptions& launch) {
     Process process(launch);
     ClusterStack::Spool spool{launch.data_directory / "spool", process.clock, process.crash_points};
     ClusterStack stack(process.configuration.current(), &spool);
+    const std::string address = fmt::format(
+        "{}:{}", host_name(), port_of(process.configuration.current(), "collector.port", launch));
     CollectorService collector(
-        launch, {process.configuration, stack.log(), stack.redis(), process.clock, stack.spool()});
+        launch, {process.configuration,
+                 stack.log(),
+                 stack.redis(),
+                 process.clock,
+                 stack.spool(),
+                 {{"content-type", "application/json"}, {operations::collector_header, address}}});
     return serve(process, stack, collector, "data-collector");
 }
 
@@ -60,7 +79,8 @@ int run_processor(const LaunchOptions& launch) {
                                         [&stack] {
                                             return metrics_api::Intake{records_in(stack.log()), 0};
                                         },
-                                        process.clock, process.crash_points});
+                                        process.clock, process.crash_points,
+                                        host_name() + ":" + std::to_string(::getpid())});
     return serve(process, stack, processor, "data-processor");
 }
 

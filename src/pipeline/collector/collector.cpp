@@ -122,6 +122,8 @@ bool Collector::admit(const http::Request& request, http::Responder& responder,
 // it is read after that. The completion may come before append() returns.
 void Collector::submit(const http::Request& request, http::Responder responder,
                        Submission submission, http::Response success, Patience patience) {
+    for (const eventlog::Header& header : options_.record_headers)
+        submission.records.add_header(header.name, header.value);
     if (request.header("traceparent"))
         submission.records.add_header("traceparent", std::string(request.traceparent));
     Waiting waiting;

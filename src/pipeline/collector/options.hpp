@@ -8,6 +8,7 @@
 
 #include "base/clock.hpp"
 #include "domain/codec.hpp"
+#include "platform/eventlog/event_log.hpp"
 
 namespace adtally::collector {
 
@@ -36,6 +37,9 @@ struct CollectorOptions {
 
     // Decoders and id generators: one for each I/O thread and none waits for another.
     std::size_t lanes = 8;
+
+    // Of every record, for whoever reads the log with other tools.
+    std::vector<eventlog::Header> record_headers{};
 };
 
 }  // namespace adtally::collector

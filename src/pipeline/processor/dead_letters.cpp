@@ -32,12 +32,13 @@ Status DeadLetterWriter::write(Partition partition, std::span<const DeadLetter> 
     for (const DeadLetter& letter : letters) {
         eventlog::RecordBatch batch;
         batch.add(letter.key, letter.value);
-        batch.add_header("kafka_dlt-original-topic", source_topic_);
-        batch.add_header("kafka_dlt-original-partition", std::to_string(partition.value));
-        batch.add_header("kafka_dlt-original-offset", std::to_string(letter.offset.value));
-        batch.add_header("kafka_dlt-original-timestamp", std::to_string(letter.appended_at.value));
-        batch.add_header("kafka_dlt-exception-fqcn", letter.reason);
-        batch.add_header("kafka_dlt-exception-message", letter.message);
+        namespace names = dead_letter_headers;
+        batch.add_header(names::topic, source_topic_);
+        batch.add_header(names::partition, std::to_string(partition.value));
+        batch.add_header(names::offset, std::to_string(letter.offset.value));
+        batch.add_header(names::timestamp, std::to_string(letter.appended_at.value));
+        batch.add_header(names::reason, letter.reason);
+        batch.add_header(names::message, letter.message);
         producer_.append(dead_letter_topic_, std::move(batch), [waiting](Status status) {
             std::lock_guard lock(waiting->mutex);
             if (!status)

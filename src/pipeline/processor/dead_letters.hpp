@@ -13,6 +13,17 @@
 
 namespace adtally::processor {
 
+// Names as Spring Kafka has them (DeadLetterPublishingRecoverer); the values are text, so that
+// every tool shows them.
+namespace dead_letter_headers {
+inline constexpr const char* topic = "kafka_dlt-original-topic";
+inline constexpr const char* partition = "kafka_dlt-original-partition";
+inline constexpr const char* offset = "kafka_dlt-original-offset";
+inline constexpr const char* timestamp = "kafka_dlt-original-timestamp";
+inline constexpr const char* reason = "kafka_dlt-exception-fqcn";
+inline constexpr const char* message = "kafka_dlt-exception-message";
+}  // namespace dead_letter_headers
+
 class DeadLetterWriter {
 public:
     DeadLetterWriter(eventlog::Producer& producer, std::string source_topic,

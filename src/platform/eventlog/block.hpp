@@ -100,10 +100,6 @@ private:
     const char* end_ = nullptr;
 };
 
-struct HeaderRun {
-    std::uint32_t first_record;
-    std::vector<Header> headers;
-};
 // Of a block that is known to be good.
 std::vector<HeaderRun> header_runs(std::string_view framed_block);
 

@@ -15,8 +15,10 @@
 // called on a thread of the log and must be short. A Consumer belongs to one thread.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <span>
@@ -125,14 +127,33 @@ struct FetchedRecord {
     std::string_view value;  // likewise; followed by at least `value_padding` readable bytes
 };
 
+// The headers of the records from `first_record` on, to where the next run begins.
+struct HeaderRun {
+    std::uint32_t first_record;
+    std::vector<Header> headers;
+};
+
 // Records of one partition in offset order, and the memory they live in. Reuse it between polls.
 struct FetchedBatch {
+    // Set by the reader: headers cost time, and who counts events has no use for them.
+    bool wants_headers = false;
     Partition partition;
     std::vector<FetchedRecord> records;
-    std::shared_ptr<void> storage;  // the log's own; keeps the views alive
+    std::vector<HeaderRun> header_runs;  // ascending; empty unless wanted
+    std::shared_ptr<void> storage;       // the log's own; keeps the views alive
     void clear() {
         records.clear();
+        header_runs.clear();
         storage.reset();
+    }
+    // Of records[index]; none unless wanted.
+    std::span<const Header> headers_of(std::size_t index) const {
+        const auto next = std::upper_bound(
+            header_runs.begin(), header_runs.end(), index,
+            [](std::size_t at, const HeaderRun& run) { return at < run.first_record; });
+        if (next == header_runs.begin())
+            return {};
+        return std::prev(next)->headers;
     }
 };
 
@@ -151,9 +172,24 @@ public:
     virtual void on_revoked(std::span<const Partition> partitions) = 0;
 };
 
-class Consumer {
+// Answers questions about a topic's partitions and reads stretches of them, outside of any group.
+// Belongs to one thread.
+class Reader {
 public:
-    virtual ~Consumer() = default;
+    virtual ~Reader() = default;
+    virtual Result<Watermarks> watermarks(Partition partition) = 0;
+    // Smallest offset whose record was appended at or after `at`; the end when there is none.
+    virtual Result<Offset> offset_at(Partition partition, TimestampMs at) = 0;
+    // Reads [from, to) of one partition. Returns fewer than asked where the log's own batches end;
+    // empty only when from ≥ to.
+    // Fails as Consumer::poll() does, and with `conflict` when `to` lies past the end.
+    virtual Status read(Partition partition, Offset from, Offset to, FetchedBatch& batch) = 0;
+};
+
+// A Reader that also follows a topic, as a member of a group. What it reads as a Reader is outside
+// of the polling order: for restoring state.
+class Consumer : public Reader {
+public:
     // Delivers assignments first (the embedded log assigns all partitions at the first poll), then
     // waits until `deadline` for records of any assigned partition. At most `max_records`; an
     // empty batch when there were none in time. Partitions take turns.
@@ -164,13 +200,6 @@ public:
     // `conflict` when `next` lies past the end: a position of another log, or of one that has lost
     // records.
     virtual Status seek(Partition partition, Offset next) = 0;
-    virtual Result<Watermarks> watermarks(Partition partition) = 0;
-    // Smallest offset whose record was appended at or after `at`; the end when there is none.
-    virtual Result<Offset> offset_at(Partition partition, TimestampMs at) = 0;
-    // Reads [from, to) of one partition, outside the polling order: for restoring state.
-    // Returns fewer than asked where the log's own batches end; empty only when from ≥ to.
-    // Fails as poll() does, and with `conflict` when `to` lies past the end.
-    virtual Status read(Partition partition, Offset from, Offset to, FetchedBatch& batch) = 0;
     // A hint for tools that watch lag (Kafka's group offsets). Never read back by us.
     virtual void commit_hint(Partition partition, Offset next) = 0;
 };
@@ -189,6 +218,8 @@ public:
     virtual Producer& producer() = 0;
     virtual Result<std::unique_ptr<Consumer>> consumer(std::string_view topic,
                                                        AssignmentListener& listener) = 0;
+    // Must end before the log does.
+    virtual Result<std::unique_ptr<Reader>> reader(std::string_view topic) = 0;
     virtual Result<TopicInfo> topic(std::string_view name) const = 0;
     virtual Result<std::vector<Watermarks>> watermarks(std::string_view topic) const = 0;
     // Refuses new appends, makes the pending ones durable, reports each. Further calls do nothing.

@@ -10,6 +10,21 @@ namespace {
 
 constexpr std::size_t read_ahead_bytes = 1u << 20;
 
+// Those of a block's records [first, first + count), which become the batch's from `at` on.
+void add_header_runs(std::string_view block, std::size_t first, std::size_t count, std::size_t at,
+                     FetchedBatch& batch) {
+    std::vector<HeaderRun> runs = header_runs(block);
+    std::vector<Header> begin;  // what holds at `first`
+    std::size_t next = 0;
+    for (; next < runs.size() && runs[next].first_record <= first; ++next)
+        begin = std::move(runs[next].headers);
+    batch.header_runs.push_back({static_cast<std::uint32_t>(at), std::move(begin)});
+    for (; next < runs.size() && runs[next].first_record < first + count; ++next)
+        batch.header_runs.push_back(
+            {static_cast<std::uint32_t>(at + runs[next].first_record - first),
+             std::move(runs[next].headers)});
+}
+
 }  // namespace
 
 RocksDbConsumer::RocksDbConsumer(RocksDbStore& store, const TopicState& topic,
@@ -174,8 +189,12 @@ void RocksDbConsumer::take(Cursor& cursor, Offset to, std::size_t max_records,
         }
         const auto wanted = static_cast<std::int64_t>(max_records - batch.records.size());
         const Offset stop{std::min({info.end.value, to.value, cursor.position.value + wanted})};
-        batch.records.reserve(batch.records.size() +
-                              static_cast<std::size_t>(stop.value - cursor.position.value));
+        const auto count = static_cast<std::size_t>(stop.value - cursor.position.value);
+        if (batch.wants_headers)
+            add_header_runs(framed(block),
+                            static_cast<std::size_t>(cursor.position.value - info.base.value),
+                            count, batch.records.size(), batch);
+        batch.records.reserve(batch.records.size() + count);
         for (; cursor.position < stop; ++cursor.position.value) {
             const auto [key, value] = cursor.reader.next();
             batch.records.push_back({cursor.position, info.appended_at, key, value});

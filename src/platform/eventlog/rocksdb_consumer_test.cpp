@@ -16,7 +16,7 @@ class RocksDbConsumerTest : public LogFixture {};
 
 TEST_F(RocksDbConsumerTest, IsAssignedEveryPartitionByTheFirstPoll) {
     open();
-    Reader reader{*log};
+    Follower reader{*log};
     FetchedBatch batch;
     EXPECT_TRUE(reader.consumer->poll(batch, 10, Deadline::after(Milliseconds{0})));
     EXPECT_TRUE(reader.consumer->poll(batch, 10, Deadline::after(Milliseconds{0})));
@@ -26,7 +26,7 @@ TEST_F(RocksDbConsumerTest, IsAssignedEveryPartitionByTheFirstPoll) {
 
 TEST_F(RocksDbConsumerTest, IsWokenByAnAppend) {
     open();
-    Reader reader{*log};
+    Follower reader{*log};
     std::thread producer([&] { EXPECT_TRUE(append(*log, batch_of({{"k", "v"}}))); });
     FetchedBatch batch;
     EXPECT_TRUE(reader.consumer->poll(batch, 10, soon()));
@@ -41,7 +41,7 @@ TEST_F(RocksDbConsumerTest, LetsPartitionsTakeTurns) {
     for (int i = 0; i < 400; ++i)
         batch.add(std::to_string(i), "v");
     ASSERT_TRUE(append(*log, std::move(batch)));
-    Reader reader{*log};
+    Follower reader{*log};
     FetchedBatch fetched;
     std::vector<std::int32_t> turns;
     for (int i = 0; i < 8; ++i) {
@@ -99,7 +99,7 @@ TEST_F(RocksDbConsumerTest, SeeksAnyPositionInsideOfABlock) {
     for (const bool from_disk : {false, true}) {
         if (from_disk)
             reopen();
-        Reader reader{*log};
+        Follower reader{*log};
         FetchedBatch batch;
         ASSERT_TRUE(reader.consumer->poll(batch, 1, soon()));
         for (const int offset : {13, 0, 19, 7}) {
@@ -116,7 +116,7 @@ TEST_F(RocksDbConsumerTest, RefusesAPositionPastTheEnd) {
     options.topics = {{"events", 1}};
     open();
     ASSERT_TRUE(append(*log, batch_of({{"k", "v"}})));
-    Reader reader{*log};
+    Follower reader{*log};
     FetchedBatch batch;
     EXPECT_TRUE(reader.consumer->seek(Partition{0}, Offset{1}));
     const auto past = reader.consumer->seek(Partition{0}, Offset{2});
@@ -137,7 +137,7 @@ TEST_F(RocksDbConsumerTest, ReadsARangeWithoutMovingItsPosition) {
     for (const bool from_disk : {false, true}) {
         if (from_disk)
             reopen();
-        Reader reader{*log};
+        Follower reader{*log};
         FetchedBatch batch;
         std::int64_t at = 3;
         while (at < 18) {
@@ -156,6 +156,44 @@ TEST_F(RocksDbConsumerTest, ReadsARangeWithoutMovingItsPosition) {
     }
 }
 
+TEST_F(RocksDbConsumerTest, ReadsHeadersWhereTheyAreWanted) {
+    options.topics = {{"events", 1}};
+    open();
+    // Committed together or not, whichever happens: appends of one, two and three records.
+    std::vector<std::string> expected;
+    for (int i = 0; i < 12; ++i) {
+        RecordBatch batch;
+        for (int k = 0; k <= i % 3; ++k) {
+            batch.add("k", std::to_string(expected.size()));
+            expected.push_back(i % 4 == 0 ? "" : std::to_string(i));
+        }
+        if (i % 4 != 0)
+            batch.add_header("append", std::to_string(i));
+        ASSERT_TRUE(append(*log, std::move(batch)));
+    }
+    const auto size = static_cast<std::int64_t>(expected.size());
+    for (const bool from_disk : {false, true}) {
+        if (from_disk)
+            reopen();
+        const auto reader = std::move(log->reader("events").value());
+        FetchedBatch batch;
+        ASSERT_TRUE(reader->read(Partition{0}, Offset{0}, Offset{size}, batch));
+        EXPECT_TRUE(batch.header_runs.empty());
+        batch.wants_headers = true;
+        for (std::int64_t from = 0; from < size; ++from) {
+            for (std::int64_t at = from; at < size;) {
+                ASSERT_TRUE(reader->read(Partition{0}, Offset{at}, Offset{size}, batch));
+                for (std::size_t k = 0; k < batch.records.size(); ++k, ++at) {
+                    const auto headers = batch.headers_of(k);
+                    const std::string& wanted = expected[static_cast<std::size_t>(at)];
+                    ASSERT_EQ(headers.size(), wanted.empty() ? 0u : 1u) << from << " " << at;
+                    ASSERT_EQ(headers.empty() ? "" : headers[0].value, wanted);
+                }
+            }
+        }
+    }
+}
+
 TEST_F(RocksDbConsumerTest, FindsTheFirstOffsetOfATime) {
     options.topics = {{"events", 1}};
     open();
@@ -164,7 +202,7 @@ TEST_F(RocksDbConsumerTest, FindsTheFirstOffsetOfATime) {
         clock.set_wall(TimestampMs{start + 10 * i});
         ASSERT_TRUE(append(*log, batch_of({{"k", "a"}, {"k", "b"}, {"k", "c"}})));
     }
-    Reader reader{*log};
+    Follower reader{*log};
     const auto at = [&](std::int64_t time) {
         return reader.consumer->offset_at(Partition{0}, TimestampMs{start + time}).value().value;
     };
@@ -184,7 +222,7 @@ TEST_F(RocksDbConsumerTest, KeepsABatchReadableWhenTheLogMovesOn) {
     options.tail_cache_bytes = 4096;
     open();
     ASSERT_TRUE(append(*log, batch_of({{"k", "first"}, {"k", "second"}})));
-    Reader reader{*log};
+    Follower reader{*log};
     FetchedBatch batch;
     ASSERT_TRUE(reader.consumer->poll(batch, 10, soon()));
     for (int i = 0; i < 20; ++i)

@@ -133,7 +133,7 @@ TEST_F(RocksDbFailureTest, SaysWhichBlockIsCorruptAndReadsTheOthers) {
     log.reset();
     damage(file(".blob"), 1000);
     open();
-    Reader reader{*log};
+    Follower reader{*log};
     FetchedBatch batch;
     const auto polled = reader.consumer->poll(batch, 10, soon());
     ASSERT_FALSE(polled);
@@ -155,7 +155,7 @@ TEST_F(RocksDbFailureTest, CallsAMissingBlockCorrupt) {
     });
     open();
     {
-        Reader reader{*log};
+        Follower reader{*log};
         FetchedBatch batch;
         ASSERT_TRUE(reader.consumer->poll(batch, 10, soon()));
         EXPECT_EQ(batch.records.size(), 1u);
@@ -180,7 +180,7 @@ TEST_F(RocksDbFailureTest, CallsABlockOfTheWrongBytesCorrupt) {
         ASSERT_TRUE(database.Put({}, block_key(1, Partition{0}, Offset{0}), "not a block").ok());
     });
     open();
-    Reader reader{*log};
+    Follower reader{*log};
     FetchedBatch batch;
     const auto polled = reader.consumer->poll(batch, 10, soon());
     ASSERT_FALSE(polled);
@@ -198,7 +198,7 @@ TEST_F(RocksDbFailureTest, CallsABlockUnderAnotherKeyCorrupt) {
         ASSERT_TRUE(database.Put({}, block_key(1, Partition{0}, Offset{0}), second).ok());
     });
     open();
-    Reader reader{*log};
+    Follower reader{*log};
     FetchedBatch batch;
     const auto polled = reader.consumer->poll(batch, 10, soon());
     ASSERT_FALSE(polled);
@@ -260,7 +260,7 @@ protected:
     // A reader that goes on through failure and recovery.
     void start_reading() {
         reader_ = std::thread([this] {
-            Reader reader{*log};
+            Follower reader{*log};
             FetchedBatch batch;
             for (;;) {
                 const bool last = stop_reading_;

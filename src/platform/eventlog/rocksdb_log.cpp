@@ -99,6 +99,14 @@ public:
             std::make_unique<RocksDbConsumer>(store_, *topics_[index], listener, consumers_));
     }
 
+    Result<std::unique_ptr<Reader>> reader(std::string_view name) override {
+        const std::size_t index = index_of(name);
+        if (index == topics_.size())
+            return unknown(name);
+        return std::unique_ptr<Reader>(
+            std::make_unique<RocksDbConsumer>(store_, *topics_[index], nobody_, consumers_));
+    }
+
     Result<TopicInfo> topic(std::string_view name) const override {
         const std::size_t index = index_of(name);
         if (index == topics_.size())
@@ -173,6 +181,11 @@ private:
     CommitQueue queue_;
     Reclaimer reclaimer_;
     std::atomic<int> consumers_{0};
+    // Of a reader that never polls.
+    struct Nobody final : AssignmentListener {
+        void on_assigned(std::span<const Partition>) override {}
+        void on_revoked(std::span<const Partition>) override {}
+    } nobody_;
     std::mutex closing_;
     std::unique_ptr<Committer> committer_;
 };

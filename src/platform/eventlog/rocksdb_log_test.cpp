@@ -225,7 +225,7 @@ TEST_F(RocksDbLogTest, RemovesWhatIsOlderThanItsRetention) {
     const auto begin = [&] { return log->watermarks("events").value().at(0).begin; };
     ASSERT_TRUE(eventually([&] { return begin() == Offset{2}; }));
 
-    Reader reader{*log};
+    Follower reader{*log};
     FetchedBatch batch;
     ASSERT_TRUE(reader.consumer->seek(Partition{0}, Offset{1}));
     const auto removed = reader.consumer->read(Partition{0}, Offset{1}, Offset{3}, batch);

@@ -129,8 +129,8 @@ private:
     Consumer* consumer_ = nullptr;
 };
 
-struct Reader {
-    explicit Reader(EventLog& log, std::string_view topic = "events")
+struct Follower {
+    explicit Follower(EventLog& log, std::string_view topic = "events")
         : consumer(std::move(log.consumer(topic, listener).value())) {
         listener.attach(*consumer);
     }
@@ -148,7 +148,7 @@ using Kepts = std::map<std::int32_t, std::vector<Kept>>;
 
 // All that is there, by partition; offsets must be dense and times must not go back.
 inline Kepts read_all(EventLog& log, std::size_t max_records = 1000) {
-    Reader reader{log};
+    Follower reader{log};
     std::int64_t expected = 0;
     const auto all = log.watermarks("events").value();
     for (const Watermarks& each : all)

@@ -38,10 +38,21 @@ public:
             list.insert(list.end(), partition.begin(), partition.end());
         return list;
     }
+    // The next appends fail so, and write nothing.
+    void fail_appends(ErrorCode code) {
+        std::lock_guard lock(mutex_);
+        refuse_ = true;
+        refusal_ = code;
+    }
     // Retention of ad-events: what stands before `begin` is gone, also what is yet to come.
     void expire_before(std::int32_t partition, std::int64_t begin) {
         std::lock_guard lock(mutex_);
         begins_[partition] = begin;
+    }
+    // When appends happen.
+    void set_time(TimestampMs now) {
+        std::lock_guard lock(mutex_);
+        now_ = now;
     }
     void refuse_appends(bool refuse) {
         std::lock_guard lock(mutex_);
@@ -57,9 +68,9 @@ public:
             auto& partitions = topics_[std::string(topic)];
             partitions.resize(static_cast<std::size_t>(partitions_));
             if (refuse_)
-                status = Error{ErrorCode::unavailable, "told to refuse"};
+                status = Error{refusal_, "told to refuse"};
             for (std::size_t i = 0; !refuse_ && i < batch.size(); ++i)
-                partitions[0].push_back({TimestampMs{0},
+                partitions[0].push_back({now_,
                                          std::string(batch[i].key),
                                          std::string(batch[i].value),
                                          {batch.headers().begin(), batch.headers().end()}});
@@ -72,11 +83,17 @@ public:
     Result<std::unique_ptr<eventlog::Consumer>> consumer(
         std::string_view topic, eventlog::AssignmentListener& listener) override {
         std::unique_ptr<eventlog::Consumer> made =
-            std::make_unique<Reader>(*this, std::string(topic), listener);
+            std::make_unique<Follower>(*this, std::string(topic), &listener);
+        return made;
+    }
+    Result<std::unique_ptr<eventlog::Reader>> reader(std::string_view topic) override {
+        std::unique_ptr<eventlog::Reader> made =
+            std::make_unique<Follower>(*this, std::string(topic), nullptr);
         return made;
     }
     Result<eventlog::TopicInfo> topic(std::string_view name) const override {
-        if (name != "ad-events")
+        std::lock_guard lock(mutex_);
+        if (!topics_.contains(std::string(name)))
             return Error{ErrorCode::not_found, "no such topic"};
         return eventlog::TopicInfo{std::string(name), partitions_, "log-1"};
     }
@@ -90,9 +107,9 @@ public:
     void close() override {}
 
 private:
-    class Reader final : public eventlog::Consumer {
+    class Follower final : public eventlog::Consumer {
     public:
-        Reader(MemoryLog& log, std::string topic, eventlog::AssignmentListener& listener)
+        Follower(MemoryLog& log, std::string topic, eventlog::AssignmentListener* listener)
             : log_(log), topic_(std::move(topic)), listener_(listener) {}
 
         Status poll(eventlog::FetchedBatch& batch, std::size_t max_records,
@@ -102,7 +119,7 @@ private:
                 std::vector<Partition> all;
                 for (std::int32_t i = 0; i < log_.partitions_; ++i)
                     all.push_back(Partition{i});
-                listener_.on_assigned(all);
+                listener_->on_assigned(all);
             }
             std::unique_lock lock(log_.mutex_);
             log_.changed_.wait_until(lock, deadline.at(), [this] { return next_due() >= 0; });
@@ -173,6 +190,9 @@ private:
                 std::string& copy = copies->emplace_back(stored.value);
                 std::size_t length = copy.size();
                 copy.append(eventlog::value_padding, ' ');
+                if (batch.wants_headers)
+                    batch.header_runs.push_back(
+                        {static_cast<std::uint32_t>(batch.records.size()), stored.headers});
                 batch.records.push_back(
                     {Offset{i}, stored.appended_at, "k", std::string_view(copy).substr(0, length)});
             }
@@ -181,7 +201,7 @@ private:
 
         MemoryLog& log_;
         std::string topic_;
-        eventlog::AssignmentListener& listener_;
+        eventlog::AssignmentListener* listener_;  // none of one that never polls
         bool assigned_ = false;
         std::map<Partition, std::int64_t> next_;
         std::int32_t turn_ = 0;
@@ -192,7 +212,9 @@ private:
     std::condition_variable changed_;
     std::map<std::string, std::vector<std::vector<Stored>>> topics_;
     std::map<std::int32_t, std::int64_t> begins_;
+    TimestampMs now_{0};
     bool refuse_ = false;
+    ErrorCode refusal_ = ErrorCode::unavailable;
 };
 
 }  // namespace adtally::processor::fakes

@@ -54,6 +54,10 @@ std::string delivery_lease(std::string_view sink) {
     return fmt::format("adtally:alerts:{}:lease", sink);
 }
 
+std::string redriven(std::string_view origin) {
+    return fmt::format("adtally:redriven:{}", origin);
+}
+
 std::string top_ads(std::string_view by) {
     return fmt::format("top:ads:{}", by);
 }

@@ -35,7 +35,8 @@ std::string books(std::string_view topic, Partition partition);   // adtally:boo
 std::string log_binding(std::string_view topic);                  // adtally:log:ad-events
 std::string delivered(std::string_view sink);                     // adtally:alerts:log:delivered
 std::string delivery_lease(std::string_view sink);                // adtally:alerts:log:lease
-std::string top_ads(std::string_view by);                         // top:ads:ctr
+std::string redriven(std::string_view origin);  // adtally:redriven:ad-events:3-17:…
+std::string top_ads(std::string_view by);       // top:ads:ctr
 
 inline constexpr std::string_view anomalies = "anomalies";
 // Hashes: an entity's id to its sliding window, packed (flush_script.cpp says how).
@@ -50,6 +51,7 @@ inline constexpr std::int64_t hour_of_day_ttl = 48 * 3600;
 inline constexpr std::int64_t dated_hour_ttl = 35 * 24 * 3600;
 inline constexpr std::int64_t daily_ttl = 400LL * 24 * 3600;
 inline constexpr std::int64_t session_ttl = 30 * 60;
+inline constexpr std::int64_t redriven_ttl = 30LL * 24 * 3600;
 inline constexpr std::int64_t anomalies_kept = 10'000;
 
 }  // namespace adtally::redis_sink::keys

@@ -51,6 +51,12 @@ public:
         return std::unique_ptr<Consumer>{std::move(consumer)};
     }
 
+    Result<std::unique_ptr<Reader>> reader(std::string_view topic) override {
+        ADTALLY_TRY(auto info, topics_.info(topic));
+        ADTALLY_TRY(auto reader, RangeReader::open(options_.cluster, std::move(info.name),
+                                                   options_.question_timeout));
+        return std::unique_ptr<Reader>{std::make_unique<RangeReader>(std::move(reader))};
+    }
     Result<TopicInfo> topic(std::string_view name) const override { return topics_.info(name); }
     Result<std::vector<Watermarks>> watermarks(std::string_view topic) const override {
         return topics_.watermarks(topic);

@@ -122,13 +122,23 @@ TEST_F(KafkaLogTest, SendsHeadersWithEachRecord) {
     RecordBatch batch = batch_of(0, 3);
     batch.add_header("traceparent", "00-1");
     ASSERT_TRUE(append(*log, std::move(batch)));
-    FromBegin listener;
-    const auto consumer = std::move(log->consumer("events", listener).value());
-    listener.consumer = consumer.get();
-    std::size_t values = 0;
-    for (const auto& [partition, found] : read(*consumer, 3))
-        values += found.size();
-    EXPECT_EQ(values, 3u);
+    ASSERT_TRUE(append(*log, batch_of(3, 3)));
+    const auto reader = std::move(log->reader("events").value());
+    FetchedBatch fetched;
+    fetched.wants_headers = true;
+    std::map<std::string, std::string> traces;
+    for (std::int32_t i = 0; i < partitions; ++i) {
+        const Watermarks ends = reader->watermarks(Partition{i}).value();
+        for (Offset at = ends.begin; at < ends.end; at = Offset{at.value + 1}) {
+            ASSERT_TRUE(reader->read(Partition{i}, at, Offset{at.value + 1}, fetched));
+            const auto headers = fetched.headers_of(0);
+            traces[std::string(fetched.records.at(0).value)] =
+                headers.empty() ? "none" : headers[0].name + "=" + headers[0].value;
+        }
+    }
+    EXPECT_EQ(traces.size(), 6u);
+    for (const auto& [value, trace] : traces)
+        EXPECT_EQ(trace, value < "value3" ? "traceparent=00-1" : "none") << value;
 }
 
 TEST_F(KafkaLogTest, SaysWhatTheClusterSaysOfATopic) {

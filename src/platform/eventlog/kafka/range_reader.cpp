@@ -15,6 +15,21 @@ int ms(Milliseconds span) {
     return static_cast<int>(span.count());
 }
 
+void copy_headers(const rd_kafka_message_t& message, FetchedBatch& batch) {
+    rd_kafka_headers_t* headers = nullptr;
+    HeaderRun run{static_cast<std::uint32_t>(batch.records.size()), {}};
+    if (rd_kafka_message_headers(&message, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        const char* name = nullptr;
+        const void* value = nullptr;
+        std::size_t size = 0;
+        for (std::size_t i = 0; rd_kafka_header_get_all(headers, i, &name, &value, &size) ==
+                                RD_KAFKA_RESP_ERR_NO_ERROR;
+             ++i)
+            run.headers.push_back({name, std::string(static_cast<const char*>(value), size)});
+    }
+    batch.header_runs.push_back(std::move(run));
+}
+
 }  // namespace
 
 std::size_t size_of(const rd_kafka_message_t& message) {
@@ -23,6 +38,8 @@ std::size_t size_of(const rd_kafka_message_t& message) {
 
 // The storage has its room already: the views into it stay.
 void copy_to(const rd_kafka_message_t& message, std::string& storage, FetchedBatch& batch) {
+    if (batch.wants_headers)
+        copy_headers(message, batch);
     const std::size_t key = storage.size();
     storage.append(static_cast<const char*>(message.key), message.key_len);
     const std::size_t value = storage.size();
@@ -39,6 +56,9 @@ Result<RangeReader> RangeReader::open(const ClusterSettings& cluster, std::strin
                                       Milliseconds timeout) {
     ADTALLY_TRY(auto conf, make_conf(cluster, {{"auto.offset.reset", "error"},
                                                {"check.crcs", "true"},
+                                               // It reads what is there: a fetch that waits for
+                                               // more holds up the next stretch.
+                                               {"fetch.wait.max.ms", "10"},
                                                {"enable.auto.commit", "false"}}));
     ADTALLY_TRY(auto handle, connect(Role::consumer, std::move(conf)));
     return RangeReader{std::move(handle), std::move(topic), timeout};

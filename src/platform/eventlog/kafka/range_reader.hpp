@@ -14,17 +14,16 @@ struct rd_kafka_message_s;
 
 namespace adtally::eventlog::kafka {
 
-class RangeReader {
+class RangeReader final : public Reader {
 public:
     static Result<RangeReader> open(const ClusterSettings& cluster, std::string topic,
                                     Milliseconds timeout);
     RangeReader(RangeReader&&) noexcept = default;
-    ~RangeReader();
+    ~RangeReader() override;
 
-    // As Consumer has them.
-    Result<Watermarks> watermarks(Partition partition);
-    Result<Offset> offset_at(Partition partition, TimestampMs at);
-    Status read(Partition partition, Offset from, Offset to, FetchedBatch& batch);
+    Result<Watermarks> watermarks(Partition partition) override;
+    Result<Offset> offset_at(Partition partition, TimestampMs at) override;
+    Status read(Partition partition, Offset from, Offset to, FetchedBatch& batch) override;
 
 private:
     RangeReader(Handle handle, std::string name, Milliseconds timeout);
@@ -41,7 +40,8 @@ private:
     Offset next_;
 };
 
-// Copies a message to a batch: `size_of` says how much room its key and value take there.
+// Copies a message to a batch, its headers too where they are wanted: `size_of` says how much room
+// its key and value take in the storage.
 std::size_t size_of(const rd_kafka_message_s& message);
 void copy_to(const rd_kafka_message_s& message, std::string& storage, FetchedBatch& batch);
 

@@ -41,6 +41,9 @@ public:
         return target_->consumer(topic, listener);
     }
     Result<TopicInfo> topic(std::string_view name) const override { return target_->topic(name); }
+    Result<std::unique_ptr<Reader>> reader(std::string_view topic) override {
+        return target_->reader(topic);
+    }
     Result<std::vector<Watermarks>> watermarks(std::string_view topic) const override {
         return target_->watermarks(topic);
     }
@@ -220,6 +223,7 @@ bool Spooler::finished() {
 
 void Spooler::drain_some(const std::stop_token& stop) {
     FetchedBatch fetched;
+    fetched.wants_headers = true;
     const Status polled =
         consumer_->poll(fetched, options_.drain_records, Deadline::after(look_again));
     Status passed = polled;
@@ -245,13 +249,26 @@ void Spooler::drain_some(const std::stop_token& stop) {
 }
 
 Status Spooler::pass_on(const FetchedBatch& fetched) {
-    RecordBatch batch;
-    for (const FetchedRecord& record : fetched.records)
-        batch.add(record.key, record.value);
-    std::promise<Status> told;
-    target_->producer().append(options_.topic, std::move(batch),
-                               [&told](Status status) { told.set_value(std::move(status)); });
-    return told.get_future().get();
+    std::vector<std::future<Status>> told;
+    for (std::size_t at = 0; at < fetched.records.size();) {
+        RecordBatch batch;
+        const auto headers = fetched.headers_of(at);
+        for (const Header& header : headers)
+            batch.add_header(header.name, header.value);
+        for (; at < fetched.records.size() && fetched.headers_of(at).data() == headers.data(); ++at)
+            batch.add(fetched.records[at].key, fetched.records[at].value);
+        std::promise<Status> answer;
+        told.push_back(answer.get_future());
+        target_->producer().append(options_.topic, std::move(batch),
+                                   [answer = std::move(answer)](Status status) mutable {
+                                       answer.set_value(std::move(status));
+                                   });
+    }
+    Status all = ok();
+    for (std::future<Status>& each : told)
+        if (Status status = each.get(); !status)
+            all = std::move(status);
+    return all;
 }
 
 void Spooler::wait(const std::stop_token& stop, Milliseconds span) {

@@ -45,6 +45,9 @@ public:
         return log_->consumer(topic, listener);
     }
     Result<TopicInfo> topic(std::string_view name) const override { return log_->topic(name); }
+    Result<std::unique_ptr<Reader>> reader(std::string_view topic) override {
+        return log_->reader(topic);
+    }
     Result<std::vector<Watermarks>> watermarks(std::string_view topic) const override {
         return log_->watermarks(topic);
     }
@@ -123,6 +126,32 @@ TEST_F(SpoolingLogTest, KeepsWhatTheTargetFailsAndPassesItOnInOrder) {
     for (int i = 0; i < 51; ++i)
         all[static_cast<std::size_t>(i)] = i + 1;
     EXPECT_EQ(arrived(), all);
+}
+
+TEST_F(SpoolingLogTest, KeepsTheHeadersOfEachRecord) {
+    target->set(Target::Mode::away);
+    for (int i = 0; i < 30; ++i) {
+        RecordBatch batch = batch_of({{"key", std::to_string(i)}});
+        if (i % 3 != 0)
+            batch.add_header("traceparent", std::to_string(i / 2));
+        ASSERT_TRUE(append(*log, std::move(batch)));
+    }
+    target->set(Target::Mode::works);
+    ASSERT_TRUE(drained());
+    const auto reader = std::move(log->reader("events").value());
+    FetchedBatch fetched;
+    fetched.wants_headers = true;
+    std::int64_t at = 0;
+    while (at < 30) {
+        ASSERT_TRUE(reader->read(partition_of("key", 4), Offset{at}, Offset{30}, fetched));
+        for (std::size_t k = 0; k < fetched.records.size(); ++k, ++at) {
+            ASSERT_EQ(fetched.records[k].value, std::to_string(at));
+            const auto headers = fetched.headers_of(k);
+            ASSERT_EQ(headers.size(), at % 3 != 0 ? 1u : 0u) << at;
+            ASSERT_EQ(headers.empty() ? "" : headers[0].value,
+                      at % 3 != 0 ? std::to_string(at / 2) : "");
+        }
+    }
 }
 
 TEST_F(SpoolingLogTest, GoesOnWithWhatAnEarlierRunHasLeft) {

@@ -1,0 +1,128 @@
+"""What operators do on the full stack: dead letters listed, shown and redriven; an event traced."""
+
+import json
+import subprocess
+
+import pytest
+import requests
+
+from support import Collector
+from support.books import get
+from support.cluster import Cluster
+from support.command import run_adtally
+from support.wait import eventually
+
+AD = 41
+
+
+@pytest.fixture(name="cluster", scope="module")
+def cluster_fixture(tmp_path_factory):
+    with Cluster(tmp_path_factory.mktemp("cluster"), collectors=1, processors=2) as cluster:
+        yield cluster
+
+
+def produce(cluster, topic, value, key=str(AD), headers=()):
+    """As any Kafka client may: past the collector."""
+    words = [word for name, text in headers for word in ("-H", f"{name}={text}")]
+    subprocess.run(["kcat", "-b", cluster.broker.address, "-P", "-t", topic, "-k", key,
+                    "-X", "partitioner=murmur2_random", "-D", "\x01", *words],
+                   input=value.encode(), timeout=30, check=True)
+
+
+def dlt(cluster, *words, code=0):
+    done = run_adtally("dlt", *words, "--url", cluster.processor_url)
+    assert done.returncode == code, f"{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def letters(cluster, *words):
+    return [json.loads(line) for line in dlt(cluster, "list", "--json", *words).splitlines()]
+
+
+def stored(event_id, **more):
+    return json.dumps({
+        "event_id": event_id, "type": "click", "ad_id": AD, "campaign_id": 3,
+        "timestamp": "2024-01-15T14:03:22.123Z", "received_at": "2024-01-15T14:03:22.500Z",
+        "schema": 1, **more})
+
+
+def test_a_poison_record_is_listed_shown_and_redriven_as_it_is(cluster):
+    produce(cluster, "ad-events", '{"event_id":"poison-1","type":"cl')
+    produce(cluster, "ad-events", stored("poison-2", ad_id="none"))
+    found = eventually(lambda: len(letters(cluster)) == 2 and letters(cluster), 30, "two letters")
+    by_reason = {letter["reason"]: letter for letter in found}
+    assert set(by_reason) == {"malformed_json", "invalid_value"}, found
+    assert by_reason["malformed_json"]["value"] == '{"event_id":"poison-1","type":"cl'
+    assert by_reason["invalid_value"]["origin"]["topic"] == "ad-events"
+    assert letters(cluster, "--reason", "invalid_value") == [by_reason["invalid_value"]]
+    assert letters(cluster, "--from", "2100-01-01T00:00:00Z") == []
+
+    place = by_reason["malformed_json"]["id"]
+    assert '{"event_id":"poison-1","type":"cl' in dlt(cluster, "show", place)
+    assert "malformed_json" in dlt(cluster, "list")
+    dlt(cluster, "show", "0-999999", code=1)
+    dlt(cluster, "show", "nonsense", code=2)
+    dlt(cluster, "redrive", code=2)  # which?
+
+    # It is still wrong: it comes back as a letter of its own, and the first is done with.
+    assert dlt(cluster, "redrive", place).startswith("1 redriven")
+    eventually(lambda: len(letters(cluster, "--reason", "malformed_json")) == 2, 30, "it is back")
+    assert dlt(cluster, "redrive", place).startswith("0 redriven, 1 were before")
+
+
+def test_a_letter_that_can_be_counted_now_is_counted_once(cluster):
+    """As an older version would have left it: refused then, valid for this one."""
+    produce(cluster, "ad-events-dlt", stored("mended-1"), headers=[
+        ("kafka_dlt-original-topic", "ad-events"), ("kafka_dlt-original-partition", 0),
+        ("kafka_dlt-original-offset", 123456), ("kafka_dlt-original-timestamp", 1705327402123),
+        ("kafka_dlt-exception-fqcn", "unknown_field"),
+        ("kafka_dlt-exception-message", "x: too new")])
+    wanted = ("--reason", "unknown_field")
+    assert [each["origin"]["offset"] for each in letters(cluster, *wanted)] == [123456]
+    assert dlt(cluster, "redrive", *wanted, "--dry-run").startswith("1 would be redriven")
+    assert cluster.redis.get(f"ad:metrics:{AD}:clicks") is None
+    assert dlt(cluster, "redrive", *wanted).startswith("1 redriven")
+    eventually(lambda: cluster.redis.get(f"ad:metrics:{AD}:clicks") == "1", 30, "it is counted")
+    assert dlt(cluster, "redrive", *wanted, "--force").startswith("0 redriven, 1 were before")
+    trace = get(f"{cluster.processor_url}/api/events/mended-1/trace")
+    assert [record["state"] for record in trace["records"]] == ["counted"]
+    assert trace["records"][0]["redriven_from"].startswith("ad-events-dlt/")
+
+
+def test_an_event_is_found_with_all_that_became_of_it(cluster, events):
+    event = events.event(type="click", ad_id=42, campaign_id=7, session_id="s-trace")
+    trace_id = "0af7651916cd43dd8448eb211c80319c"
+    for _ in range(2):
+        answer = requests.post(
+            f"{cluster.collector_url}/api/events", json=event, timeout=10,
+            headers={"traceparent": f"00-{trace_id}-b7ad6b7169203331-01"})
+        assert answer.status_code == 202
+    Collector(cluster).deliver([events.event(ad_id=42) for _ in range(100)])
+
+    def settled(query=""):
+        url = f"{cluster.processor_url}/api/events/{event['event_id']}/trace{query}"
+        trace = get(url)
+        return trace if {"in_flight"} & {each["state"] for each in trace["records"]} == set() \
+            and len(trace["records"]) == 2 else None
+
+    trace = eventually(settled, 30, "both records are processed")
+    first, second = trace["records"]
+    assert (first["state"], second["state"]) == ("counted", "duplicate")
+    assert first["partition"] == second["partition"] and first["offset"] < second["offset"]
+    assert first["collector"].endswith(f":{cluster.collectors[0].port}")
+    assert first["traceparent"].split("-")[1] == trace_id
+    assert trace["complete"] and not trace["retention_may_hide_records"]
+    for key in first["keys"]:
+        # A ratio has no value while its denominator is 0; a click without cost adds none.
+        absent = key.endswith((":cost_nanos", ":ctr", ":cpc", ":cpm"))
+        assert cluster.redis.exists(key) or absent, key
+    assert "session:clicks:s-trace" in first["keys"]
+    assert second["keys"] == []
+    narrow = settled("?ad_id=42")
+    assert narrow["records"] == trace["records"]
+    assert narrow["searched_records"] <= trace["searched_records"]
+    nobody = get(f"{cluster.processor_url}/api/events/nobody/trace")
+    assert not nobody["found"] and "not in the log" in nobody["note"]
+    get(f"{cluster.processor_url}/api/events/{'x' * 65}/trace", expected=400)
+    get(f"{cluster.processor_url}/api/events/a/trace?ad_id=0", expected=400)
+    get(f"{cluster.processor_url}/api/events/a/trace?from=noon", expected=400)
