@@ -36,6 +36,7 @@ struct Parsed {
     std::string kafka;
     std::string log_format;
     std::string crash_at;
+    int workers = 0;  // 0: as the setting says
     replay::ReplayOptions replay;
     std::string replay_format = "ndjson";
     std::string replay_speed = "max";
@@ -124,6 +125,8 @@ LaunchOptions launch_of(const Parsed& parsed) {
         launch.overrides.push_back("kafka.bootstrap-servers=" + parsed.kafka);
     if (!parsed.log_format.empty())
         launch.overrides.push_back("log.format=" + parsed.log_format);
+    if (parsed.workers > 0)
+        launch.overrides.push_back("processor.workers=" + std::to_string(parsed.workers));
     if (parsed.crash_at.empty())
         return launch;
     std::size_t colon = parsed.crash_at.find(':');
@@ -230,6 +233,10 @@ int run(int argc, char** argv) {
     add_cluster_options(*collector, parsed);
     auto* processor = cli.add_subcommand("processor", "a Data Processor alone, on Kafka");
     add_cluster_options(*processor, parsed);
+    processor
+        ->add_option("--workers", parsed.workers,
+                     "threads that count, each with partitions of its own")
+        ->check(CLI::Range(1, 256));
     auto* replay = cli.add_subcommand("replay", "sends recorded events to a collector");
     add_replay_options(*replay, parsed);
     auto* letters = cli.add_subcommand("dlt", "dead letters: what could not be counted");

@@ -51,6 +51,10 @@ redis::ClientOptions client_options(const config::Settings& settings,
 std::unique_ptr<eventlog::EventLog> open_log(const config::Settings& settings,
                                              const DataDirectory& directory, const Clock& clock,
                                              CrashPoints& crash_points) {
+    if (settings.integer("processor.workers") > 1)
+        throw std::runtime_error(
+            "processor.workers: one worker has all partitions of the embedded log; leave it at 1, "
+            "or run `adtally processor` on Kafka");
     auto partitions = static_cast<std::int32_t>(settings.integer("eventlog.partitions"));
     eventlog::RocksDbLogOptions options;
     options.directory = directory.event_log();

@@ -4,6 +4,7 @@
 #include <stdexcept>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "app/version.hpp"
 #include "platform/http/actuator.hpp"
@@ -87,13 +88,17 @@ http::ServerOptions server_options(const config::Settings& settings, const Launc
 
 }  // namespace
 
+ProcessorService::Loop::Loop(const Collaborators& with,
+                             processor::MetricPublisher::Listener listener,
+                             const processor::LiveThresholds& thresholds,
+                             observability::MetricRegistry& metrics)
+    : store(with.redis, topic, with.clock, with.crash_points),
+      publisher(with.log.producer(), "ad-metrics", with.clock, {std::move(listener)}),
+      processor(options_from(with.configuration.current()), with.log, store, thresholds, publisher,
+                with.clock, metrics, with.crash_points) {}
+
 ProcessorService::ProcessorService(const LaunchOptions& launch, Collaborators with)
     : thresholds_(thresholds_from(with.configuration.current())),
-      store_(with.redis, topic, with.clock, with.crash_points),
-      publisher_(with.log.producer(), "ad-metrics", with.clock,
-                 {[this](const std::string& json) { hub_.publish("metric", json); }}),
-      processor_(options_from(with.configuration.current()), with.log, store_, thresholds_,
-                 publisher_, with.clock, metrics_, with.crash_points),
       alerts_(alert_options(with.redis, with.instance),
               sinks_from(with.configuration.current(), with.log, hub_, with.clock), with.clock,
               metrics_, with.crash_points),
@@ -104,6 +109,11 @@ ProcessorService::ProcessorService(const LaunchOptions& launch, Collaborators wi
                   {.dedup_window = options_from(with.configuration.current()).dedup_window}),
       server_(server_options(with.configuration.current(), launch),
               http::Router(routes(with.configuration)), metrics_) {
+    const std::int64_t workers = with.configuration.current().integer("processor.workers");
+    for (std::int64_t i = 0; i < workers; ++i)
+        loops_.push_back(std::make_unique<Loop>(
+            with, [this](const std::string& json) { hub_.publish("metric", json); }, thresholds_,
+            metrics_));
     add_health(with);
     with.configuration.on_change(
         [this](const config::Settings& settings) { thresholds_.set(thresholds_from(settings)); });
@@ -126,27 +136,30 @@ std::vector<http::Route> ProcessorService::routes(Configuration& configuration) 
 
 void ProcessorService::add_health(const Collaborators& with) {
     using Affects = observability::HealthRegistry::Affects;
-    health_.add("processor", Affects::health_and_readiness, [this] { return processor_.health(); });
+    health_.add("processor", Affects::health_and_readiness, [this] { return loops_health(); });
     health_.add("redis", Affects::health_and_readiness, with.redis_health);
     metrics_.gauge(this, "adtally_processor_pending_events", "Folded and not yet in Redis", {},
-                   [this] { return static_cast<double>(processor_.snapshot().pending_events); });
+                   [this] { return static_cast<double>(sum().pending_events); });
     metrics_.gauge(this, "adtally_processor_dedup_bytes", "Memory of the deduplication window", {},
-                   [this] { return static_cast<double>(processor_.snapshot().dedup_bytes); });
-    metrics_.gauge(this, "adtally_processor_lag_events", "Records appended and not yet counted", {},
+                   [this] { return static_cast<double>(sum().dedup_bytes); });
+    metrics_.gauge(this, "adtally_processor_lag_events",
+                   "Records of its partitions, appended and not yet counted", {},
                    [this, &log = with.log] {
-                       auto watermarks = log.watermarks(topic);
-                       if (!watermarks)
-                           return 0.0;
-                       std::int64_t end = 0;
-                       for (const auto& partition : watermarks.value())
-                           end += partition.end.value;
-                       return static_cast<double>(end - processor_.snapshot().flushed_offsets);
+                       const auto ends = log.watermarks(topic);
+                       std::int64_t lag = 0;
+                       for (const auto& [partition, flushed] : sum().flushed) {
+                           const auto index = static_cast<std::size_t>(partition.value);
+                           if (ends && index < ends.value().size())
+                               lag += ends.value()[index].end.value - flushed.value;
+                       }
+                       return static_cast<double>(lag);
                    });
 }
 
 void ProcessorService::start() {
     alerts_.start();
-    processor_.start();
+    for (auto& loop : loops_)
+        loop->processor.start();
     server_.start();
     health_.set_accepting(true);
     metrics_.mark_ready();
@@ -159,9 +172,40 @@ void ProcessorService::stop(Deadline deadline) {
     workers_.stop();
     operations_.stop();
     // Beside one another: each may wait for a Redis that does not answer.
-    std::jthread alerts([this] { alerts_.stop(); });
-    processor_.stop();
+    std::vector<std::jthread> others;
+    others.emplace_back([this] { alerts_.stop(); });
+    for (auto& loop : loops_)
+        others.emplace_back([&loop] { loop->processor.stop(); });
+    others.clear();  // joins them
     metrics_.remove_gauges(this);
+}
+
+// The worst of the loops, with the sums of all.
+observability::ComponentHealth ProcessorService::loops_health() const {
+    observability::ComponentHealth worst = loops_.front()->processor.health();
+    for (const auto& loop : loops_)
+        if (auto health = loop->processor.health();
+            health.status != observability::HealthStatus::up)
+            worst = std::move(health);
+    std::erase_if(worst.details, [](const auto& detail) { return detail.first != "error"; });
+    const processor::Snapshot all = sum();
+    worst.details.insert(worst.details.begin(),
+                         {{"workers", std::to_string(loops_.size())},
+                          {"pendingEvents", std::to_string(all.pending_events)},
+                          {"dedupEntries", std::to_string(all.dedup_entries)}});
+    return worst;
+}
+
+processor::Snapshot ProcessorService::sum() const {
+    processor::Snapshot all;
+    for (const auto& loop : loops_) {
+        const processor::Snapshot one = loop->processor.snapshot();
+        all.pending_events += one.pending_events;
+        all.flushed.insert(all.flushed.end(), one.flushed.begin(), one.flushed.end());
+        all.dedup_entries += one.dedup_entries;
+        all.dedup_bytes += one.dedup_bytes;
+    }
+    return all;
 }
 
 std::int64_t records_in(const eventlog::EventLog& log) {

@@ -3,6 +3,8 @@
 
 #include <functional>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "app/configuration.hpp"
 #include "base/crash_points.hpp"
@@ -43,14 +45,23 @@ public:
 private:
     std::vector<http::Route> routes(Configuration& configuration);
     void add_health(const Collaborators& collaborators);
+    observability::ComponentHealth loops_health() const;
+    processor::Snapshot sum() const;
+
+    // One loop on a thread of its own, with what only it may use.
+    struct Loop {
+        Loop(const Collaborators& with, processor::MetricPublisher::Listener listener,
+             const processor::LiveThresholds& thresholds, observability::MetricRegistry& metrics);
+        redis_sink::RedisStore store;
+        processor::MetricPublisher publisher;
+        processor::Processor processor;
+    };
 
     observability::MetricRegistry metrics_{"data-processor"};
     observability::HealthRegistry health_;
     processor::LiveThresholds thresholds_;
-    redis_sink::RedisStore store_;
     metrics_api::EventStreamHub hub_;
-    processor::MetricPublisher publisher_;
-    processor::Processor processor_;
+    std::vector<std::unique_ptr<Loop>> loops_;  // processor.workers of them
     alerts::AlertService alerts_;
     metrics_api::ApiWorkers workers_;
     metrics_api::MetricsApi api_;

@@ -168,6 +168,10 @@ void add_collector(std::vector<Setting>& all) {
 
 void add_processor(std::vector<Setting>& all) {
     add_http(all, "processor", 8086, "0.0.0.0");
+    all.push_back(whole("processor.workers",
+                        "threads that count, each with partitions of its own; above 1 on Kafka "
+                        "only",
+                        "", 1, 1, 256));
     all.push_back(text("processor.reporting-zone",
                        "time zone of hours and days: UTC, +08:00, Europe/Berlin", "UTC"));
     all.push_back(

@@ -46,7 +46,8 @@ def kill_in_mid_stream(cluster, replays, events):
 
 
 def test_ipinyou_through_two_collectors(tmp_path, truth):
-    with Cluster(tmp_path, 2, 3, settings=["processor.reporting-zone=+08:00"]) as cluster:
+    settings = ["processor.reporting-zone=+08:00", "processor.workers=2"]
+    with Cluster(tmp_path, 2, 3, settings=settings) as cluster:
         status = kill_in_mid_stream(
             cluster, [lambda: replay_ipinyou(cluster, "--batch", 20)] * 2, events=500)
         assert (status["accepted"], status["counted"]) == (2 * 10_442, 9960 + 433)

@@ -306,15 +306,16 @@ void Processor::publish_snapshot() {
     std::int64_t pending = pending_events();
     std::size_t entries = 0;
     std::size_t bytes = 0;
-    std::int64_t flushed = 0;
+    std::vector<std::pair<Partition, Offset>> flushed;
     for (const auto& state : partitions_) {
-        flushed += state->flushed().value;
+        if (state->positioned())
+            flushed.emplace_back(state->partition(), state->flushed());
         entries += state->deduplicator().size();
         bytes += state->deduplicator().memory_bytes();
     }
     std::lock_guard lock(mutex_);
     snapshot_.pending_events = pending;
-    snapshot_.flushed_offsets = flushed;
+    snapshot_.flushed = std::move(flushed);
     snapshot_.dedup_entries = entries;
     snapshot_.dedup_bytes = bytes;
     snapshot_.moved_at = clock_.steady();

@@ -19,6 +19,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/crash_points.hpp"
@@ -39,7 +40,8 @@ struct Snapshot {
     bool ready = false;
     std::string trouble = "starting";  // empty while all is well
     std::int64_t pending_events = 0;
-    std::int64_t flushed_offsets = 0;  // of all partitions: what lag is measured against
+    // Of the partitions that are this processor's: what lag is measured against.
+    std::vector<std::pair<Partition, Offset>> flushed;
     std::size_t dedup_entries = 0;
     std::size_t dedup_bytes = 0;
     Books since_start;  // flushed by this process

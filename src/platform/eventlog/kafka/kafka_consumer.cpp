@@ -64,7 +64,7 @@ Result<std::unique_ptr<KafkaConsumer>> KafkaConsumer::open(const ConsumerOptions
     ADTALLY_TRY(auto reader, RangeReader::open(options.cluster, topic, options.question_timeout));
     ADTALLY_TRY(auto conf, make_conf(options.cluster, properties_of(options)));
     std::unique_ptr<KafkaConsumer> consumer{
-        new KafkaConsumer(std::move(topic), options.may_have_holes, listener, std::move(reader))};
+        new KafkaConsumer(std::move(topic), options, listener, std::move(reader))};
     rd_kafka_conf_set_opaque(conf.get(), consumer.get());
     rd_kafka_conf_set_rebalance_cb(conf.get(), rebalance);
     rd_kafka_conf_set_error_cb(conf.get(), error);
@@ -88,10 +88,11 @@ Status KafkaConsumer::join() {
     return ok();
 }
 
-KafkaConsumer::KafkaConsumer(std::string topic, bool may_have_holes, AssignmentListener& listener,
-                             RangeReader reader)
+KafkaConsumer::KafkaConsumer(std::string topic, const ConsumerOptions& options,
+                             AssignmentListener& listener, RangeReader reader)
     : topic_(std::move(topic)),
-      may_have_holes_(may_have_holes),
+      may_have_holes_(options.may_have_holes),
+      name_lease_(options.name_lease),
       listener_(&listener),
       reader_(std::move(reader)) {}
 

@@ -37,6 +37,7 @@ struct ConsumerOptions {
     // Empty: a member without a fixed name. A member that comes back under its name within the
     // session time-out keeps its partitions.
     std::string instance;
+    std::shared_ptr<void> name_lease = {};  // dropped with the consumer: its name is free again
     // How long a killed member's partitions stay with it.
     Milliseconds session_timeout{6'000};
     Milliseconds heartbeat{2'000};
@@ -81,7 +82,7 @@ private:
         Error error;
     };
 
-    KafkaConsumer(std::string topic, bool may_have_holes, AssignmentListener& listener,
+    KafkaConsumer(std::string topic, const ConsumerOptions& options, AssignmentListener& listener,
                   RangeReader reader);
     Status join();
     void fetch(Deadline deadline);
@@ -93,6 +94,7 @@ private:
 
     const std::string topic_;
     const bool may_have_holes_;
+    const std::shared_ptr<void> name_lease_;
     AssignmentListener* listener_;  // none while this is being destroyed
     RangeReader reader_;
     Handle handle_;

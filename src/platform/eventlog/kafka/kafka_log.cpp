@@ -4,6 +4,7 @@
 
 #include <condition_variable>
 #include <mutex>
+#include <set>
 #include <stop_token>
 #include <thread>
 #include <utility>
@@ -47,6 +48,8 @@ public:
                                 .heartbeat = options_.heartbeat,
                                 .may_have_holes = compacted,
                                 .question_timeout = options_.question_timeout};
+        if (!compacted && !options_.instance.empty())
+            take_name(options);
         ADTALLY_TRY(auto consumer, KafkaConsumer::open(options, std::move(info.name), listener));
         return std::unique_ptr<Consumer>{std::move(consumer)};
     }
@@ -73,6 +76,28 @@ private:
     std::mutex mutex_;
     std::condition_variable_any stopped_;
     std::jthread preparing_;
+
+    // Numbers of the members that live; shared with them.
+    struct Names {
+        std::mutex mutex;
+        std::set<int> taken;
+    };
+    const std::shared_ptr<Names> names_ = std::make_shared<Names>();
+
+    void take_name(ConsumerOptions& options) {
+        int number = 0;
+        {
+            std::lock_guard lock(names_->mutex);
+            while (!names_->taken.insert(number).second)
+                ++number;
+        }
+        if (number > 0)
+            options.instance += "-" + std::to_string(number);
+        options.name_lease = {nullptr, [names = names_, number](void*) {
+                                  std::lock_guard lock(names->mutex);
+                                  names->taken.erase(number);
+                              }};
+    }
 
     // Producers need their topics too, and nobody asks for those.
     void prepare_topics(const std::stop_token& stop) {

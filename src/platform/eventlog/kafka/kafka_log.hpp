@@ -27,7 +27,8 @@ struct LogOptions {
     bool create_topics = true;
     // Readers of the other topics share their partitions under this name.
     std::string group = "adtally-processor";
-    // A fixed name of this process in the group; empty for none.
+    // A fixed name of this process in the group; empty for none. Several readers of one topic
+    // become name, name-1, name-2 …
     std::string instance;
     Milliseconds append_deadline{2'000};
     Milliseconds linger{5};
