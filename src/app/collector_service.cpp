@@ -76,6 +76,10 @@ CollectorService::CollectorService(const LaunchOptions& launch, Collaborators wi
       server_(server_options(with.configuration.current(), launch, collector_),
               http::Router(routes(with.configuration)), metrics_) {
     collector_.add_health(health_);
+    if (!with.intake_key.empty())
+        reporter_ = std::make_unique<collector::IntakeReporter>(
+            collector::IntakeReportOptions{impatient(with.redis), with.intake_key, with.name},
+            with.clock, [this, spool = with.spool] { return sums(spool); });
     if (with.spool == nullptr)
         return;
     metrics_.gauge(this, "adtally_collector_spool_events", "Events that wait for Kafka", {},
@@ -102,6 +106,8 @@ std::vector<http::Route> CollectorService::routes(Configuration& configuration) 
 
 void CollectorService::start() {
     collector_.start();
+    if (reporter_ != nullptr)
+        reporter_->start();
     server_.start();
     health_.set_accepting(true);
     metrics_.mark_ready();
@@ -111,6 +117,20 @@ void CollectorService::stop(Deadline deadline) {
     health_.set_accepting(false);
     server_.stop(deadline);
     (void)collector_.drain(deadline);
+    if (reporter_ != nullptr)
+        reporter_->stop();
+}
+
+// Accepted first: what is in it is in the log or in what is read next.
+collector::IntakeSums CollectorService::sums(const eventlog::SpoolingLog* spool) const {
+    const collector::CollectorBooks books = collector_.snapshot();
+    collector::IntakeSums sums{.accepted = books.appended, .rejected = books.rejected};
+    if (spool != nullptr) {
+        const eventlog::SpoolState state = spool->spool();
+        sums.spooled = state.spooled;
+        sums.drained = state.drained;
+    }
+    return sums;
 }
 
 }  // namespace adtally::app

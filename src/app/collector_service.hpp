@@ -3,9 +3,12 @@
 
 #include <functional>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "app/configuration.hpp"
 #include "pipeline/collector/collector.hpp"
+#include "pipeline/collector/intake_report.hpp"
 #include "pipeline/collector/realtime_redis.hpp"
 #include "platform/eventlog/event_log.hpp"
 #include "platform/eventlog/spool/spooling_log.hpp"
@@ -24,6 +27,9 @@ public:
         const Clock& clock;
         const eventlog::SpoolingLog* spool = nullptr;  // when `log` is one
         std::vector<eventlog::Header> record_headers = {};
+        // Under which name, and in which Redis hash, it reports what it took in; empty: not at all.
+        std::string name = {};
+        std::string intake_key = {};
     };
 
     // Binds the port; throws std::runtime_error with one line and the remedy.
@@ -39,6 +45,7 @@ public:
 
 private:
     std::vector<http::Route> routes(Configuration& configuration);
+    collector::IntakeSums sums(const eventlog::SpoolingLog* spool) const;
 
     observability::MetricRegistry metrics_{"data-collector"};
     observability::HealthRegistry health_;
@@ -46,6 +53,7 @@ private:
     collector::Realtime realtime_;
     collector::Collector collector_;
     http::Server server_;
+    std::unique_ptr<collector::IntakeReporter> reporter_;
 };
 
 }  // namespace adtally::app

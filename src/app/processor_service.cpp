@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "app/version.hpp"
+#include "pipeline/processor/redis_sink/keys.hpp"
 #include "platform/http/actuator.hpp"
 
 namespace adtally::app {
@@ -41,6 +42,10 @@ processor::Options options_from(const config::Settings& settings) {
     options.flush_events = static_cast<std::size_t>(settings.integer("processor.flush-events"));
     options.dedup_window = std::chrono::seconds(settings.integer("processor.dedup-window-s"));
     return options;
+}
+
+Milliseconds reconcile_every(const config::Settings& settings) {
+    return std::chrono::seconds(settings.integer("processor.reconcile-every-s"));
 }
 
 domain::ReportingZone zone_from(const config::Settings& settings) {
@@ -104,7 +109,9 @@ ProcessorService::ProcessorService(const LaunchOptions& launch, Collaborators wi
               metrics_, with.crash_points),
       workers_(with.redis, api_threads, api_queue),
       api_(workers_, hub_, with.log, topic, zone_from(with.configuration.current()), with.clock,
-           with.intake),
+           with.intake, reconcile_every(with.configuration.current())),
+      reconciler_({with.redis, topic, reconcile_every(with.configuration.current())}, with.log,
+                  with.intake, with.clock),
       operations_(with.redis, with.log, zone_from(with.configuration.current()), with.clock,
                   {.dedup_window = options_from(with.configuration.current()).dedup_window}),
       server_(server_options(with.configuration.current(), launch),
@@ -158,6 +165,7 @@ void ProcessorService::add_health(const Collaborators& with) {
 
 void ProcessorService::start() {
     alerts_.start();
+    reconciler_.start();
     for (auto& loop : loops_)
         loop->processor.start();
     server_.start();
@@ -174,6 +182,7 @@ void ProcessorService::stop(Deadline deadline) {
     // Beside one another: each may wait for a Redis that does not answer.
     std::vector<std::jthread> others;
     others.emplace_back([this] { alerts_.stop(); });
+    others.emplace_back([this] { reconciler_.stop(); });
     for (auto& loop : loops_)
         others.emplace_back([&loop] { loop->processor.stop(); });
     others.clear();  // joins them
@@ -206,6 +215,10 @@ processor::Snapshot ProcessorService::sum() const {
         all.dedup_bytes += one.dedup_bytes;
     }
     return all;
+}
+
+std::string intake_key() {
+    return redis_sink::keys::intake(topic);
 }
 
 std::int64_t records_in(const eventlog::EventLog& log) {

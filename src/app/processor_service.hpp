@@ -10,6 +10,7 @@
 #include "base/crash_points.hpp"
 #include "pipeline/processor/alerts/alert_service.hpp"
 #include "pipeline/processor/metrics_api/metrics_api.hpp"
+#include "pipeline/processor/metrics_api/reconciliation.hpp"
 #include "pipeline/processor/operations/operations_api.hpp"
 #include "pipeline/processor/processor.hpp"
 #include "pipeline/processor/redis_sink/redis_store.hpp"
@@ -26,7 +27,7 @@ public:
         eventlog::EventLog& log;
         redis::ClientOptions redis;
         std::function<observability::ComponentHealth()> redis_health;
-        std::function<metrics_api::Intake()> intake;
+        metrics_api::ReadIntake intake;
         const Clock& clock;
         CrashPoints& crash_points;
         // This process among those that share the Redis: who delivers alerts is agreed on by it.
@@ -65,9 +66,13 @@ private:
     alerts::AlertService alerts_;
     metrics_api::ApiWorkers workers_;
     metrics_api::MetricsApi api_;
+    metrics_api::Reconciler reconciler_;
     operations::OperationsApi operations_;
     http::Server server_;
 };
+
+// The key under which collectors report what they took in.
+std::string intake_key();
 
 // What the log has taken since it began, of all collectors; what cannot be asked counts as none.
 std::int64_t records_in(const eventlog::EventLog& log);

@@ -36,10 +36,10 @@ int run_services(const LaunchOptions& launch, const WhileRunning& while_running)
     // What lay in the log at the start was accepted by an earlier run.
     std::int64_t accepted_before = records_in(stack.log());
     CollectorService collector(launch, {configuration, stack.log(), stack.redis(), clock});
-    auto intake = [&collector, accepted_before] {
+    auto intake = [&collector, accepted_before](redis::Client&) -> Result<metrics_api::Intake> {
         collector::CollectorBooks books = collector.books();
         return metrics_api::Intake{accepted_before + static_cast<std::int64_t>(books.appended),
-                                   static_cast<std::int64_t>(books.rejected)};
+                                   static_cast<std::int64_t>(books.rejected), 0};
     };
     ProcessorService processor(launch, {configuration, stack.log(), stack.redis(),
                                         [&stack] { return stack.redis_health(); }, intake, clock,

@@ -65,22 +65,23 @@ int run_collector(const LaunchOptions& launch) {
                  stack.redis(),
                  process.clock,
                  stack.spool(),
-                 {{"content-type", "application/json"}, {operations::collector_header, address}}});
+                 {{"content-type", "application/json"}, {operations::collector_header, address}},
+                 address,
+                 intake_key()});
     return serve(process, stack, collector, "data-collector");
 }
 
 int run_processor(const LaunchOptions& launch) {
     Process process(launch);
     ClusterStack stack(process.configuration.current());
-    ProcessorService processor(launch, {process.configuration, stack.log(), stack.redis(),
-                                        [&stack] { return stack.redis_health(); },
-                                        // The collectors are other processes; what they accepted is
-                                        // what the log holds.
-                                        [&stack] {
-                                            return metrics_api::Intake{records_in(stack.log()), 0};
-                                        },
-                                        process.clock, process.crash_points,
-                                        host_name() + ":" + std::to_string(::getpid())});
+    ProcessorService processor(
+        launch,
+        {process.configuration, stack.log(), stack.redis(),
+         [&stack] { return stack.redis_health(); },
+         [](redis::Client& client) {
+             return metrics_api::read_reported_intake(client, intake_key());
+         },
+         process.clock, process.crash_points, host_name() + ":" + std::to_string(::getpid())});
     return serve(process, stack, processor, "data-processor");
 }
 

@@ -178,6 +178,9 @@ void add_processor(std::vector<Setting>& all) {
         whole("processor.flush-interval-ms", "how often counts go to Redis", "ms", 20, 1, 10'000));
     all.push_back(whole("processor.flush-events", "or after so many events, if that is sooner",
                         "events", 50'000, 1, 1'000'000));
+    all.push_back(whole("processor.reconcile-every-s",
+                        "how often accepted, appended and counted are compared", "s", 60, 1,
+                        3'600));
     all.push_back(whole("processor.dedup-window-s",
                         "an event with the same type and id within this time counts once", "s", 600,
                         1, 86'400));

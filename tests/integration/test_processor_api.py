@@ -52,7 +52,8 @@ def adtally(shared, webhook, alertmanager, config_file):
     return shared(
         "--config", config_file, "--set", f"alerts.webhook-url={webhook.url}/hook?from=adtally",
         "--set", f"alerts.webhook-secret={SECRET}",
-        "--set", f"alerts.alertmanager-url={alertmanager.url}")
+        "--set", f"alerts.alertmanager-url={alertmanager.url}",
+        "--set", "processor.reconcile-every-s=1")
 
 
 @pytest.fixture
@@ -212,6 +213,33 @@ def test_the_books_add_up(adtally, get, send, new_id):
     for entry in after["partitions"]:
         assert entry["processed"] + entry["lag"] == entry["end"] and entry["balanced"]
     assert sum(entry["end"] for entry in after["partitions"]) == after["appended"]
+
+
+def test_the_books_are_reconciled_and_a_difference_is_an_alert(adtally, get, send, webhook, new_id):
+    """In seconds here, in minutes by default."""
+    eventually(lambda: get("/api/pipeline/status").json()["minutes"], 10, "a row to count from")
+    send((7, impression(new_id())))
+
+    def told(minutes):
+        return [row for row in minutes if row["accepted"] == 7]
+    rows = eventually(lambda: told(get("/api/pipeline/status").json()["minutes"]), 10, "its row")
+    assert rows[0]["appended"] == rows[0]["counted"] == 7
+    assert rows[0]["difference"] == rows[0]["in_flight"] == 0
+    assert rows[0]["from"] < rows[0]["to"]
+
+    def incident(state):
+        found = get("/api/anomalies", state=state).json()["anomalies"]
+        return [each for each in found if each["rule"] == "reconciliation"]
+    adtally.redis.hincrby("adtally:books:ad-events:0", "counted", 1)
+    [opened] = eventually(lambda: incident("OPEN"), 10, "an incident")
+    assert (opened["entity"], opened["entity_id"], opened["observed"]) == (
+        "pipeline", "ad-events", "1")
+    assert get("/api/pipeline/status").json()["balanced"] is False
+    adtally.redis.hincrby("adtally:books:ad-events:0", "counted", -1)
+    [resolved] = eventually(lambda: incident("RESOLVED"), 10, "its end")
+    assert resolved["id"] == opened["id"] and incident("OPEN") == []
+    eventually(lambda: [each for each in webhook.taken if each.json["id"] == opened["id"]], 30,
+               "the webhook is told")
 
 
 def test_other_methods_and_addresses_are_told(adtally):

@@ -141,8 +141,10 @@ def routes_of_the_code(service):
         return (ROOT / "src" / file).read_text(encoding="utf-8")
 
     actuator = text("platform/http/actuator.cpp")
-    own = text({"collector": "pipeline/collector/routes.cpp",
-                "processor": "pipeline/processor/metrics_api/routes.cpp"}[service])
+    own = "".join(text(path) for path in {
+        "collector": ["pipeline/collector/routes.cpp"],
+        "processor": ["pipeline/processor/metrics_api/routes.cpp",
+                      "pipeline/processor/operations/routes.cpp"]}[service])
     named = re.findall(r'\{Method::(\w+),\s*"(/[^"]*)"', own + actuator)
     got = re.findall(r'\b(?:get|add)\(\s*"(/actuator[^"]*)"', actuator)
     offered = re.findall(r'\bOffer\{"(/[^"]*)"', own)
@@ -362,6 +364,29 @@ def test_rankings_and_the_books_are_answered_as_described(ask, counted):
     ask("processor", "get", TOP, 400, params={"limit": "1001"})
     ask("processor", "get", ANOMALIES, 400, params={"state": "open"})
     ask("processor", "get", "/api/pipeline/status", 200)
+
+
+def test_operators_are_answered_as_described(ask, counted):
+    """Letters themselves: tests/chaos/test_operations.py, the collector lets none come about."""
+    letters, letter = "/api/dead-letters", "/api/dead-letters/{id}"
+    redrive, trace = "/api/redrive", "/api/events/{id}/trace"
+    assert ask("processor", "get", letters, 200).json() == {"letters": [], "next": None}
+    for wrong in ({"limit": "0"}, {"from": "noon"}, {"after": "3"}):
+        ask("processor", "get", letters, 400, params=wrong)
+        ask("processor", "post", redrive, 400, params=wrong)
+    ask("processor", "get", letter, 404, letter.format(id="0-0"))
+    ask("processor", "get", letter, 400, letter.format(id="0"))
+    assert ask("processor", "post", redrive, 200).json()["redriven"] == 0
+    ask("processor", "post", redrive, 404, params={"id": "0-0"})
+    ask("processor", "post", redrive, 400, params={"force": "perhaps"})
+    event = an_event(type="click", session_id="s-trace", cost_micros=5, value_micros=6)
+    event["event_id"] = "where-is-it"
+    ad = counted(event, event)
+    told = ask("processor", "get", trace, 200, trace.format(id="where-is-it"),
+               params={"ad_id": ad, "from": "2024-01-15T00:00:00Z"}).json()
+    assert [each["state"] for each in told["records"]] == ["counted", "duplicate"]
+    assert not ask("processor", "get", trace, 200, trace.format(id="nowhere")).json()["found"]
+    ask("processor", "get", trace, 400, trace.format(id="a%20b"))
 
 
 @pytest.fixture

@@ -181,15 +181,14 @@ int redrive(const DltOptions& options, std::ostream& out, std::ostream& err) {
     const std::string wish = fmt::format("&dry_run={}&force={}", options.dry_run, options.force);
     Sums sums;
     for (const std::string& id : options.ids) {
-        auto report =
-            api.ask("POST", "/api/dead-letters/redrive?id=" + http::percent_encode(id) + wish);
+        auto report = api.ask("POST", "/api/redrive?id=" + http::percent_encode(id) + wish);
         if (!report)
             return fail(report.error(), err);
         sums.add(report.value());
     }
     std::string after;
     while (options.ids.empty()) {
-        auto report = api.ask("POST", "/api/dead-letters/redrive?" + filter_of(options) + wish +
+        auto report = api.ask("POST", "/api/redrive?" + filter_of(options) + wish +
                                           (after.empty() ? "" : "&after=" + after));
         if (!report)
             return fail(report.error(), err);

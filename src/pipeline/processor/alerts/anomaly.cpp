@@ -90,6 +90,11 @@ std::string summary(const Anomaly& anomaly) {
     if (anomaly.rule == "session_clicks")
         return fmt::format("session {} made {} clicks (limit {})", anomaly.entity_id,
                            anomaly.observed, anomaly.threshold);
+    if (anomaly.rule == "reconciliation")
+        return anomaly.state == "RESOLVED"
+                   ? fmt::format("the books of {} add up again", anomaly.entity_id)
+                   : fmt::format("the books of {} differ by {} events: see /api/pipeline/status",
+                                 anomaly.entity_id, anomaly.observed);
     if (anomaly.state == "RESOLVED")
         return fmt::format("CTR of {} {} is back to normal: {}", anomaly.entity, anomaly.entity_id,
                            anomaly.observed);

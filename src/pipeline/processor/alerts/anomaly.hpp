@@ -14,8 +14,8 @@ namespace adtally::alerts {
 struct Anomaly {
     std::string stream_id;  // Redis' id: its place in the order
     std::string id;         // of the incident: the same when it opens and when it resolves
-    std::string rule;       // "ctr", "session_clicks"
-    std::string entity;     // "ad", "campaign", "session"
+    std::string rule;       // "ctr", "session_clicks", "reconciliation"
+    std::string entity;     // "ad", "campaign", "session", "pipeline"
     std::string entity_id;
     std::string state;  // "OPEN", "RESOLVED"
     std::string observed;

@@ -19,7 +19,8 @@ class MetricsApi {
 public:
     // `intake` is asked on a worker thread.
     MetricsApi(ApiWorkers& workers, EventStreamHub& hub, eventlog::EventLog& log, std::string topic,
-               domain::ReportingZone zone, const Clock& clock, std::function<Intake()> intake);
+               domain::ReportingZone zone, const Clock& clock, ReadIntake intake,
+               Milliseconds reconcile_every);
 
     // The object must outlive the server that gets them.
     std::vector<http::Route> routes();
@@ -42,7 +43,8 @@ private:
     std::string topic_;
     domain::ReportingZone zone_;
     const Clock& clock_;
-    std::function<Intake()> intake_;
+    ReadIntake intake_;
+    Milliseconds reconcile_every_;
 };
 
 }  // namespace adtally::metrics_api

@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include "pipeline/processor/aggregator.hpp"
-#include "pipeline/processor/metrics_api/pipeline_status.hpp"
 #include "pipeline/processor/redis_sink/redis_store.hpp"
 #include "pipeline/processor/test_events.hpp"
 #include "platform/redis/test_support.hpp"
@@ -119,26 +118,6 @@ TEST_F(MetricsReader, AnomaliesAreNewestFirstAndFilteredByTheirLastWord) {
     ASSERT_TRUE(open.has_value());
     EXPECT_NE(open.value().find("i-2"), std::string::npos);
     EXPECT_EQ(open.value().find("i-1"), std::string::npos);
-}
-
-TEST_F(MetricsReader, BooksAddUpOrSayThatTheyDoNot) {
-    count({{}, {}, {}});
-    std::vector<eventlog::Watermarks> log{{Offset{0}, Offset{5}}, {Offset{0}, Offset{0}}};
-    auto books = read_books(client_, "ad-events", log);
-    ASSERT_TRUE(books.has_value());
-    EXPECT_EQ(status_json(books.value(), {5, 1}),
-              R"({"accepted":5,"rejected":1,"appended":5,"processed":3,"counted":3,)"
-              R"("duplicates":0,"dead_lettered":0,"expired":0,"in_flight":2,"balanced":true,)"
-              R"("partitions":[{"partition":0,"begin":0,"end":5,"processed":3,"lag":2,)"
-              R"("balanced":true},{"partition":1,"begin":0,"end":0,"processed":0,"lag":0,)"
-              R"("balanced":true}]})");
-    EXPECT_NE(status_json(books.value(), {6, 0}).find(R"("balanced":false)"), std::string::npos)
-        << "more was accepted than the log holds";
-    ASSERT_TRUE(
-        client_.command({"HINCRBY", "adtally:books:ad-events:0", "counted", "1"}).has_value());
-    books = read_books(client_, "ad-events", log);
-    ASSERT_TRUE(books.has_value());
-    EXPECT_FALSE(books.value()[0].balanced());
 }
 
 }  // namespace

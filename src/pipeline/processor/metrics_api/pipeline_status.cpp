@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+
 #include "domain/validation.hpp"
 #include "pipeline/processor/redis_sink/keys.hpp"
 
@@ -21,36 +25,25 @@ end
 return all
 )lua";
 
-}  // namespace
-
-bool PartitionBooks::balanced() const {
-    if (!started)
-        return counted + duplicates + dead_lettered + expired == 0;
-    return offset - base == counted + duplicates + dead_lettered + expired && offset <= end;
-}
-
 Result<std::vector<PartitionBooks>> read_books(redis::Client& client, const std::string& topic,
-                                               const std::vector<eventlog::Watermarks>& log) {
+                                               std::int32_t partitions) {
     std::vector<std::string> names;
-    for (std::size_t i = 0; i < log.size(); ++i) {
-        Partition partition{static_cast<std::int32_t>(i)};
+    for (Partition partition{0}; partition.value < partitions; ++partition.value) {
         names.push_back(keys::offset(topic, partition));
         names.push_back(keys::books(topic, partition));
     }
-    std::vector<std::string_view> words{names.begin(), names.end()};
-    redis::Script script{std::string(read_books_source)};
+    const std::vector<std::string_view> words{names.begin(), names.end()};
+    const redis::Script script{std::string(read_books_source)};
     ADTALLY_TRY(auto reply, redis::evaluate(client, script, words, {}));
-    if (reply.elements.size() != log.size())
+    if (reply.elements.size() != static_cast<std::size_t>(partitions))
         return Error{ErrorCode::internal, "Redis answered the books with " + reply.text};
-    std::vector<PartitionBooks> all(log.size());
-    for (std::size_t i = 0; i < log.size(); ++i) {
-        const auto& fields = reply.elements[i].elements;
+    std::vector<PartitionBooks> all;
+    for (const redis::Reply& each : reply.elements) {
+        const auto& fields = each.elements;
         auto number = [&fields](std::size_t at) {
             return at < fields.size() ? domain::parse_decimal(fields[at].text).value_or(0) : 0;
         };
-        PartitionBooks& books = all[i];
-        books.begin = log[i].begin.value;
-        books.end = log[i].end.value;
+        PartitionBooks books;
         books.started = !fields.empty() && !fields[0].is_nil();
         books.offset = number(0);
         books.base = number(1);
@@ -58,37 +51,108 @@ Result<std::vector<PartitionBooks>> read_books(redis::Client& client, const std:
         books.duplicates = number(3);
         books.dead_lettered = number(4);
         books.expired = number(5);
+        all.push_back(books);
     }
     return all;
 }
 
-std::string status_json(const std::vector<PartitionBooks>& partitions, const Intake& intake) {
+// Numbers between blanks; what is missing is 0.
+std::array<std::int64_t, 4> numbers_of(std::string_view text) {
+    std::array<std::int64_t, 4> numbers{};
+    for (std::int64_t& number : numbers) {
+        const std::size_t end = std::min(text.find(' '), text.size());
+        number = domain::parse_decimal(text.substr(0, end)).value_or(0);
+        text.remove_prefix(std::min(end + 1, text.size()));
+    }
+    return numbers;
+}
+
+}  // namespace
+
+Result<Intake> read_reported_intake(redis::Client& client, const std::string& key) {
+    ADTALLY_TRY(const auto reply, client.command({"HVALS", key}));
+    if (reply.is_error())
+        return Error{ErrorCode::unavailable, key + " in Redis is not ours: " + reply.text};
+    Intake sum;
+    for (const redis::Reply& each : reply.elements) {
+        const auto [accepted, rejected, spooled, drained] = numbers_of(each.text);
+        sum.accepted += accepted;
+        sum.rejected += rejected;
+        sum.spooled += spooled - drained;
+    }
+    return sum;
+}
+
+std::int64_t PartitionBooks::difference() const {
+    const std::int64_t booked = counted + duplicates + dead_lettered + expired;
+    if (!started)
+        return booked;
+    return std::abs(offset - base - booked) + std::max<std::int64_t>(0, offset - end);
+}
+
+PartitionBooks PipelineStatus::sum() const {
     PartitionBooks sum;
-    std::int64_t lag = 0;
-    bool balanced = true;
-    std::string list;
-    for (std::size_t i = 0; i < partitions.size(); ++i) {
-        const PartitionBooks& books = partitions[i];
+    for (const PartitionBooks& books : partitions) {
         sum.end += books.end;
         sum.counted += books.counted;
         sum.duplicates += books.duplicates;
         sum.dead_lettered += books.dead_lettered;
         sum.expired += books.expired;
+    }
+    return sum;
+}
+
+std::int64_t PipelineStatus::in_flight() const {
+    std::int64_t lag = 0;
+    for (const PartitionBooks& books : partitions)
         lag += books.lag();
-        balanced = balanced && books.balanced();
+    return lag;
+}
+
+std::int64_t PipelineStatus::difference() const {
+    const std::int64_t missing = intake.accepted - intake.spooled - sum().end;
+    std::int64_t difference = std::max<std::int64_t>(0, missing);
+    for (const PartitionBooks& books : partitions)
+        difference += books.difference();
+    return difference;
+}
+
+Result<PipelineStatus> read_status(redis::Client& client, eventlog::EventLog& log,
+                                   const std::string& topic, const ReadIntake& intake) {
+    PipelineStatus status;
+    ADTALLY_TRY(const auto info, log.topic(topic));
+    ADTALLY_TRY(auto taken, intake(client));
+    status.intake = taken;
+    ADTALLY_TRY(auto books, read_books(client, topic, info.partitions));
+    ADTALLY_TRY(const auto ends, log.watermarks(topic));
+    for (std::size_t i = 0; i < books.size() && i < ends.size(); ++i) {
+        books[i].begin = ends[i].begin.value;
+        books[i].end = ends[i].end.value;
+    }
+    status.partitions = std::move(books);
+    return status;
+}
+
+std::string status_json(const PipelineStatus& status, const std::string& minutes) {
+    std::string list;
+    for (std::size_t i = 0; i < status.partitions.size(); ++i) {
+        const PartitionBooks& books = status.partitions[i];
         list += fmt::format(
             R"({}{{"partition":{},"begin":{},"end":{},"processed":{},"lag":{},"balanced":{}}})",
             i == 0 ? "" : ",", i, books.begin, books.end, books.end - books.lag(), books.lag(),
-            books.balanced());
+            books.difference() == 0);
     }
-    balanced = balanced && intake.accepted <= sum.end;
-    std::int64_t processed = sum.end - lag;
+    const PartitionBooks sum = status.sum();
+    const std::int64_t lag = status.in_flight();
+    const Intake& intake = status.intake;
     return fmt::format(
-        R"({{"accepted":{},"rejected":{},"appended":{},"processed":{},"counted":{},)"
-        R"("duplicates":{},"dead_lettered":{},"expired":{},"in_flight":{},"balanced":{},)"
-        R"("partitions":[{}]}})",
-        intake.accepted, intake.rejected, sum.end, processed, sum.counted, sum.duplicates,
-        sum.dead_lettered, sum.expired, lag, balanced, list);
+        R"({{"accepted":{},"rejected":{},"spooled":{},"appended":{},"unclaimed":{},)"
+        R"("processed":{},"counted":{},"duplicates":{},"dead_lettered":{},"expired":{},)"
+        R"("in_flight":{},"difference":{},"balanced":{},"minutes":{},"partitions":[{}]}})",
+        intake.accepted, intake.rejected, intake.spooled, sum.end,
+        std::max<std::int64_t>(0, sum.end + intake.spooled - intake.accepted), sum.end - lag,
+        sum.counted, sum.duplicates, sum.dead_lettered, sum.expired, lag, status.difference(),
+        status.difference() == 0, minutes, list);
 }
 
 }  // namespace adtally::metrics_api

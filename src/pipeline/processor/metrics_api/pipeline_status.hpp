@@ -1,13 +1,20 @@
-// Do the books add up? From the collector's acknowledgements to Redis' counts.
+// Do the books add up? From the collectors' acknowledgements to Redis' counts.
 //
 //   accepted   events taken in: answered 2xx, or durable after the answer had gone out (a click's
 //              redirect waits 50 ms); those of earlier runs included
+//   spooled    of those, waiting in a collector's spool
 //   appended   records in the log
 //   processed  records behind the stored offsets = counted + duplicates + dead_lettered + expired
 //   in_flight  appended - processed
-// `balanced` is true when, in one reading, every partition's books add up to its offset, no offset
-// is beyond its log, and accepted ≤ appended (more may be appended than accepted: an append whose
-// answer was cut off is in the log and was not acknowledged).
+//
+// What must hold, in one reading:
+//   accepted ≤ appended + spooled      else acknowledged events are missing
+//   appended = counted + duplicates + dead_lettered + expired + in_flight, partition by partition,
+//   and no offset lies beyond its log  else records were lost or counted twice
+// `difference` is by how many events it does not hold; `balanced` says that it is 0. More may be
+// appended than accepted (`unclaimed`): an append whose answer was cut off, a repeated one, another
+// writer's. The readings are taken in the order of the sums: each before the one it must not
+// exceed.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +32,12 @@ namespace adtally::metrics_api {
 struct Intake {
     std::int64_t accepted = 0;
     std::int64_t rejected = 0;
+    std::int64_t spooled = 0;
 };
+using ReadIntake = std::function<Result<Intake>(redis::Client&)>;
+
+// The sum of what collectors report to the hash `key` (collector/intake_report.hpp).
+Result<Intake> read_reported_intake(redis::Client& client, const std::string& key);
 
 struct PartitionBooks {
     std::int64_t begin = 0;
@@ -37,13 +49,24 @@ struct PartitionBooks {
     std::int64_t duplicates = 0;
     std::int64_t dead_lettered = 0;
     std::int64_t expired = 0;
-    bool balanced() const;
+    // By how many records the books are wrong; 0 when they add up.
+    std::int64_t difference() const;
     std::int64_t lag() const { return end - (started ? offset : begin); }
 };
 
-Result<std::vector<PartitionBooks>> read_books(redis::Client& client, const std::string& topic,
-                                               const std::vector<eventlog::Watermarks>& log);
+struct PipelineStatus {
+    Intake intake;
+    std::vector<PartitionBooks> partitions;
 
-std::string status_json(const std::vector<PartitionBooks>& partitions, const Intake& intake);
+    PartitionBooks sum() const;
+    std::int64_t in_flight() const;
+    std::int64_t difference() const;
+};
+
+Result<PipelineStatus> read_status(redis::Client& client, eventlog::EventLog& log,
+                                   const std::string& topic, const ReadIntake& intake);
+
+// `minutes`: JSON of the reconciliation's rows, "[…]".
+std::string status_json(const PipelineStatus& status, const std::string& minutes);
 
 }  // namespace adtally::metrics_api

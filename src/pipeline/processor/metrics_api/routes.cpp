@@ -6,6 +6,7 @@
 #include "domain/validation.hpp"
 #include "pipeline/processor/metrics_api/metrics_api.hpp"
 #include "pipeline/processor/metrics_api/metrics_reader.hpp"
+#include "pipeline/processor/metrics_api/reconciliation.hpp"
 
 namespace adtally::metrics_api {
 namespace {
@@ -55,14 +56,15 @@ Result<domain::LocalDay> day_of_parameter(const Request& request, const char* na
 
 MetricsApi::MetricsApi(ApiWorkers& workers, EventStreamHub& hub, eventlog::EventLog& log,
                        std::string topic, domain::ReportingZone zone, const Clock& clock,
-                       std::function<Intake()> intake)
+                       ReadIntake intake, Milliseconds reconcile_every)
     : workers_(workers),
       hub_(hub),
       log_(log),
       topic_(std::move(topic)),
       zone_(std::move(zone)),
       clock_(clock),
-      intake_(std::move(intake)) {}
+      intake_(std::move(intake)),
+      reconcile_every_(reconcile_every) {}
 
 std::vector<http::Route> MetricsApi::routes() {
     return {
@@ -190,14 +192,10 @@ void MetricsApi::anomalies(const Request& request, Responder responder) {
 
 void MetricsApi::status(const Request& request, Responder responder) {
     answer(request, std::move(responder), [this](redis::Client& client) -> Result<std::string> {
-        // The order of the readings matters: each is taken before the one it must not exceed.
-        Intake intake = intake_();
-        ADTALLY_TRY(auto before, log_.watermarks(topic_));
-        ADTALLY_TRY(auto books, read_books(client, topic_, before));
-        ADTALLY_TRY(auto after, log_.watermarks(topic_));
-        for (std::size_t i = 0; i < books.size(); ++i)
-            books[i].end = after[i].end.value;
-        return status_json(books, intake);
+        ADTALLY_TRY(const auto now, read_status(client, log_, topic_, intake_));
+        ADTALLY_TRY(const auto minutes,
+                    reconciliation_json(client, topic_, reconcile_every_, clock_.wall()));
+        return status_json(now, minutes);
     });
 }
 

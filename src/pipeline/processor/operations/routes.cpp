@@ -100,7 +100,7 @@ std::vector<http::Route> OperationsApi::routes() {
          [this](const Request& request, Responder responder) {
              show(request, std::move(responder));
          }},
-        {Method::post, "/api/dead-letters/redrive",
+        {Method::post, "/api/redrive",
          "sends them again (?id= or ?reason=&from=&to=&after=, &dry_run=&force=)",
          [this](const Request& request, Responder responder) {
              redrive(request, std::move(responder));

@@ -54,6 +54,18 @@ std::string delivery_lease(std::string_view sink) {
     return fmt::format("adtally:alerts:{}:lease", sink);
 }
 
+std::string intake(std::string_view topic) {
+    return fmt::format("adtally:intake:{}", topic);
+}
+
+std::string reconciliation(std::string_view topic, std::int64_t number) {
+    return fmt::format("adtally:reconciliation:{}:{}", topic, number);
+}
+
+std::string open_reconciliation(std::string_view topic) {
+    return fmt::format("adtally:reconciliation:{}:open", topic);
+}
+
 std::string redriven(std::string_view origin) {
     return fmt::format("adtally:redriven:{}", origin);
 }

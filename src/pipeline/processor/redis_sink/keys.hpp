@@ -35,6 +35,9 @@ std::string books(std::string_view topic, Partition partition);   // adtally:boo
 std::string log_binding(std::string_view topic);                  // adtally:log:ad-events
 std::string delivered(std::string_view sink);                     // adtally:alerts:log:delivered
 std::string delivery_lease(std::string_view sink);                // adtally:alerts:log:lease
+std::string intake(std::string_view topic);                       // adtally:intake:ad-events
+std::string reconciliation(std::string_view topic, std::int64_t number);
+std::string open_reconciliation(std::string_view topic);
 std::string redriven(std::string_view origin);  // adtally:redriven:ad-events:3-17:…
 std::string top_ads(std::string_view by);       // top:ads:ctr
 
@@ -51,6 +54,7 @@ inline constexpr std::int64_t hour_of_day_ttl = 48 * 3600;
 inline constexpr std::int64_t dated_hour_ttl = 35 * 24 * 3600;
 inline constexpr std::int64_t daily_ttl = 400LL * 24 * 3600;
 inline constexpr std::int64_t session_ttl = 30 * 60;
+inline constexpr std::int64_t reconciliation_ttl = 24 * 3600;
 inline constexpr std::int64_t redriven_ttl = 30LL * 24 * 3600;
 inline constexpr std::int64_t anomalies_kept = 10'000;
 
