@@ -12,6 +12,7 @@
 #include "app/launch_options.hpp"
 #include "app/replay/replay.hpp"
 #include "app/run_all.hpp"
+#include "app/run_rebuild.hpp"
 #include "app/run_service.hpp"
 #include "app/settings_schema.hpp"
 #include "app/version.hpp"
@@ -44,6 +45,7 @@ struct Parsed {
     bool describe = false;
     SignClick sign;
     dlt::DltOptions dlt;
+    RebuildOptions rebuild;
 };
 
 // What is wrong with NAME[:N-th pass]; empty when it is right.
@@ -177,6 +179,16 @@ void add_sign_options(CLI::App& command, SignClick& into) {
         ->capture_default_str();
 }
 
+void add_rebuild_options(CLI::App& command, RebuildOptions& into) {
+    command.add_option("--ad", into.ad, "only this ad; absent: all, and the campaigns")
+        ->check(CLI::PositiveNumber);
+    command.add_option("--day", into.day, "only its hours and the day: 2024-01-15");
+    command.add_flag("--apply", into.apply, "correct what differs");
+    command.add_flag("--reprice", into.reprice,
+                     "correct costs too though campaigns have bids, by the bids of now");
+    command.add_option("--show", into.show, "differences that are printed")->capture_default_str();
+}
+
 struct DltCommands {
     CLI::App* list = nullptr;
     CLI::App* show = nullptr;
@@ -241,6 +253,9 @@ int run(int argc, char** argv) {
     add_replay_options(*replay, parsed);
     auto* letters = cli.add_subcommand("dlt", "dead letters: what could not be counted");
     const DltCommands dlt_commands = add_dlt_commands(*letters, parsed.dlt);
+    auto* rebuild = cli.add_subcommand("rebuild", "counts the log again and compares");
+    add_cluster_options(*rebuild, parsed);
+    add_rebuild_options(*rebuild, parsed.rebuild);
     auto* check = cli.add_subcommand("check-config", "says all errors of the configuration");
     add_launch_options(*check, parsed);
     check->add_flag("--describe", parsed.describe, "prints every setting there is");
@@ -266,6 +281,8 @@ int run(int argc, char** argv) {
         return run_processor(launch_of(parsed));
     if (*replay)
         return run_replay_command(parsed);
+    if (*rebuild)
+        return run_rebuild(launch_of(parsed), parsed.rebuild);
     if (*letters)
         return run_dlt(dlt_commands, parsed.dlt);
     if (*check)

@@ -28,6 +28,7 @@ Nanos cost_under(const Bid& bid, EventType type);
 class Catalogue {
 public:
     void set(CampaignId campaign, Bid bid) { bids_[campaign] = bid; }
+    bool empty() const { return bids_.empty(); }
     void remove(CampaignId campaign) { bids_.erase(campaign); }
     // The event's own cost, or else the campaign's bid, or else 0.
     Nanos cost_of(const Event& event) const;

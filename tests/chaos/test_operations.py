@@ -7,9 +7,10 @@ import pytest
 import requests
 
 from support import Collector
-from support.books import get
+from support.books import assert_exact, get
 from support.cluster import Cluster
 from support.command import run_adtally
+from support.load import Load
 from support.wait import eventually
 
 AD = 41
@@ -126,3 +127,28 @@ def test_an_event_is_found_with_all_that_became_of_it(cluster, events):
     get(f"{cluster.processor_url}/api/events/{'x' * 65}/trace", expected=400)
     get(f"{cluster.processor_url}/api/events/a/trace?ad_id=0", expected=400)
     get(f"{cluster.processor_url}/api/events/a/trace?from=noon", expected=400)
+
+
+def test_counts_are_mended_from_the_log_under_load(tmp_path, oracle, seed):
+    """Somebody writes into our keys while three processors count; nobody stops for the repair."""
+    with Cluster(tmp_path, collectors=2, processors=3) as cluster:
+        with Load(cluster, oracle, seed) as load:
+            load.wait_for(2000)
+            key = next(key for key in cluster.redis.scan_iter("ad:metrics:*:impressions"))
+            campaign = next(key for key in cluster.redis.scan_iter("campaign:metrics:*:clicks"))
+            cluster.redis.incrby(key, 1000)
+            cluster.redis.decrby(campaign, 3)
+            words = ("rebuild", "--kafka", cluster.broker.address, "--redis-url",
+                     f"redis://127.0.0.1:{cluster.redis_port}")
+            found = run_adtally(*words)
+            assert found.returncode == 1, found.stderr
+            assert f"{key} " in found.stdout and f"{campaign} " in found.stdout
+            assert ", 2 differ\n" in found.stdout, found.stdout
+            mended = run_adtally(*words, "--apply")
+            assert mended.returncode == 0, f"{mended.stdout}\n{mended.stderr}"
+            assert ", 2 differ, 2 corrected" in mended.stdout
+            again = run_adtally(*words)
+            assert again.returncode == 0 and ", 0 differ\n" in again.stdout, again.stdout
+            load.wait_for(1000)
+            load.finish()
+        assert_exact(cluster, oracle)

@@ -1,8 +1,11 @@
 #include "pipeline/processor/catalogue_reader.hpp"
 
+#include <fmt/format.h>
+
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
 #include <boost/system/error_code.hpp>
+#include <limits>
 #include <optional>
 
 #include "domain/validation.hpp"
@@ -38,43 +41,71 @@ std::optional<domain::Bid> parse_bid(std::string_view json) {
 
 }  // namespace
 
-Processor::CatalogueReader::CatalogueReader(eventlog::EventLog& log, std::string topic,
-                                            domain::Catalogue& catalogue)
+CatalogueReader::CatalogueReader(eventlog::EventLog& log, std::string topic,
+                                 domain::Catalogue& catalogue)
     : log_(log), topic_(std::move(topic)), catalogue_(catalogue) {}
 
-void Processor::CatalogueReader::on_assigned(std::span<const Partition> partitions) {
+void CatalogueReader::on_assigned(std::span<const Partition> partitions) {
     for (Partition partition : partitions) {
         auto watermarks = consumer_->watermarks(partition);
-        if (watermarks)
-            (void)consumer_->seek(partition, watermarks.value().begin);
+        if (!watermarks || !consumer_->seek(partition, watermarks.value().begin)) {
+            missing_[partition] = Offset{std::numeric_limits<std::int64_t>::max()};
+            continue;
+        }
+        if (watermarks.value().begin < watermarks.value().end)
+            missing_[partition] = Offset{watermarks.value().end.value - 1};
     }
 }
 
-void Processor::CatalogueReader::on_revoked(std::span<const Partition>) {}
+void CatalogueReader::on_revoked(std::span<const Partition>) {}
 
-Status Processor::CatalogueReader::read_new() {
+Status CatalogueReader::read_new() {
     constexpr std::size_t records_at_once = 10'000;
+    constexpr Milliseconds patience{5'000};
     if (consumer_ == nullptr) {
-        if (!log_.topic(topic_))
+        const auto info = log_.topic(topic_);
+        if (!info && info.error().code != ErrorCode::not_found)
+            return info.error();
+        if (!info) {
+            loaded_ = true;
             return ok();
+        }
         ADTALLY_TRY(consumer_, log_.consumer(topic_, *this));
     }
+    const Deadline deadline = Deadline::after(loaded_ ? Milliseconds{0} : patience);
     while (true) {
         fetched_.clear();
-        ADTALLY_TRY(consumer_->poll(fetched_, records_at_once, Deadline::after(Milliseconds{0})));
-        if (fetched_.records.empty())
+        // The first poll assigns; only what is known to be missing is waited for.
+        const Deadline now = Deadline::after(Milliseconds{0});
+        ADTALLY_TRY(consumer_->poll(fetched_, records_at_once, missing_.empty() ? now : deadline));
+        for (const eventlog::FetchedRecord& record : fetched_.records)
+            take(record);
+        const auto needed = missing_.find(fetched_.partition);
+        if (!fetched_.records.empty() && needed != missing_.end() &&
+            fetched_.records.back().offset >= needed->second)
+            missing_.erase(needed);
+        loaded_ = loaded_ || missing_.empty();
+        if (fetched_.records.empty() && loaded_)
             return ok();
-        for (const eventlog::FetchedRecord& record : fetched_.records) {
-            auto campaign = domain::parse_decimal(record.key);
-            auto bid = record.value.empty() ? std::nullopt : parse_bid(record.value);
-            if (!campaign || (!record.value.empty() && !bid))
-                skipped_ += 1;
-            else if (bid)
-                catalogue_.set(domain::CampaignId{*campaign}, *bid);
-            else
-                catalogue_.remove(domain::CampaignId{*campaign});
+        if (!loaded_ && deadline.passed()) {
+            consumer_.reset();  // begin anew
+            missing_.clear();
+            return Error{
+                ErrorCode::unavailable,
+                fmt::format("the bids in {} could not be read in {} ms", topic_, patience.count())};
         }
     }
+}
+
+void CatalogueReader::take(const eventlog::FetchedRecord& record) {
+    auto campaign = domain::parse_decimal(record.key);
+    auto bid = record.value.empty() ? std::nullopt : parse_bid(record.value);
+    if (!campaign || (!record.value.empty() && !bid))
+        skipped_ += 1;
+    else if (bid)
+        catalogue_.set(domain::CampaignId{*campaign}, *bid);
+    else
+        catalogue_.remove(domain::CampaignId{*campaign});
 }
 
 }  // namespace adtally::processor

@@ -6,31 +6,38 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 
 #include "domain/catalogue.hpp"
-#include "pipeline/processor/processor.hpp"
 #include "platform/eventlog/event_log.hpp"
 
 namespace adtally::processor {
 
-class Processor::CatalogueReader final : private eventlog::AssignmentListener {
+class CatalogueReader final : private eventlog::AssignmentListener {
 public:
     CatalogueReader(eventlog::EventLog& log, std::string topic, domain::Catalogue& catalogue);
-    // Reads what is there and returns; does not wait for more.
+    // Reads what is there and returns; does not wait for more. The first time it waits until all
+    // that stood there at its beginning is read: an event must not be priced by half a catalogue.
     Status read_new();
+    // Whether that has been.
+    bool loaded() const { return loaded_; }
     std::int64_t skipped() const { return skipped_; }
 
 private:
     void on_assigned(std::span<const Partition> partitions) override;
     void on_revoked(std::span<const Partition> partitions) override;
 
+    void take(const eventlog::FetchedRecord& record);
+
     eventlog::EventLog& log_;
     std::string topic_;
     domain::Catalogue& catalogue_;
     std::unique_ptr<eventlog::Consumer> consumer_;
     eventlog::FetchedBatch fetched_;
+    std::map<Partition, Offset> missing_;  // the last record that the first reading needs
+    bool loaded_ = false;
     std::int64_t skipped_ = 0;
 };
 

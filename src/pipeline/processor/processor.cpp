@@ -110,13 +110,15 @@ void Processor::step() {
     }
     bool verify = clock_.steady() - last_verified_ >= options_.verify_interval;
     if (must_synchronise_ || verify || generation_ != store_.generation()) {
-        if (Status status = synchronise(); !status) {
+        Status status = synchronise();
+        if (status)
+            status = read_catalogue();
+        if (!status) {
             must_synchronise_ = true;
             trouble(status.error().message);
             wait_backoff();
             return;
         }
-        read_catalogue();
         if (!flush_blocked_)
             well();
     }
@@ -271,10 +273,15 @@ void Processor::applied(PartitionState& state, const Flush& flush, const FlushOu
     snapshot_.since_start.expired += flush.books.expired;
 }
 
-void Processor::read_catalogue() {
-    if (Status status = catalogue_reader_->read_new(); !status)
+// Without the bids that stand there nothing is counted; without newer ones the old ones hold.
+Status Processor::read_catalogue() {
+    if (Status status = catalogue_reader_->read_new(); !status) {
+        if (!catalogue_reader_->loaded())
+            return status;
         logger_.warn("catalogue cannot be read, bids stay as they are",
                      {{"error", std::string_view(status.error().message)}});
+    }
+    return ok();
 }
 
 void Processor::trouble(std::string reason) {

@@ -35,6 +35,8 @@
 
 namespace adtally::processor {
 
+class CatalogueReader;
+
 // What others may see of the loop.
 struct Snapshot {
     bool ready = false;
@@ -84,7 +86,7 @@ private:
     Status synchronise_one(PartitionState& state, std::optional<Offset> stored);
     Status rewind(PartitionState& state, std::optional<Offset> stored);
     Status restore_window(PartitionState& state, eventlog::Watermarks log);
-    void read_catalogue();
+    Status read_catalogue();
     void trouble(std::string reason);
     void well();
     void publish_snapshot();
@@ -104,7 +106,6 @@ private:
 
     // The loop's own.
     Tools tools_;
-    class CatalogueReader;
     std::unique_ptr<CatalogueReader> catalogue_reader_;
     domain::ReportingZone zone_;
     HashKey hash_key_;

@@ -187,14 +187,15 @@ private:
             copies->reserve(static_cast<std::size_t>(std::max<std::int64_t>(0, to - from)));
             for (std::int64_t i = from; i < to; ++i) {
                 const Stored& stored = of(partition)[static_cast<std::size_t>(i)];
-                std::string& copy = copies->emplace_back(stored.value);
-                std::size_t length = copy.size();
+                std::string& copy = copies->emplace_back(stored.key + stored.value);
                 copy.append(eventlog::value_padding, ' ');
+                const std::string_view key = std::string_view(copy).substr(0, stored.key.size());
+                const std::string_view value =
+                    std::string_view(copy).substr(key.size(), stored.value.size());
                 if (batch.wants_headers)
                     batch.header_runs.push_back(
                         {static_cast<std::uint32_t>(batch.records.size()), stored.headers});
-                batch.records.push_back(
-                    {Offset{i}, stored.appended_at, "k", std::string_view(copy).substr(0, length)});
+                batch.records.push_back({Offset{i}, stored.appended_at, key, value});
             }
             batch.storage = copies;
         }

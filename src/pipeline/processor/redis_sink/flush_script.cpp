@@ -140,7 +140,7 @@ end
 if foreign then return {2, foreign[1], foreign[2]} end
 )lua";
 
-constexpr std::string_view lua_arithmetic = R"lua(
+constexpr std::string_view arithmetic_part = R"lua(
 -- Phase two: write. Nothing below can fail but an overflow, which saturates.
 local MOST = '9223372036854775807'
 local function text(number) return string.format('%d', number) end
@@ -301,9 +301,13 @@ return reply
 
 }  // namespace
 
+std::string_view lua_arithmetic() {
+    return arithmetic_part;
+}
+
 std::string flush_script_source() {
     std::string source = lua_names();
-    for (std::string_view piece : {lua_guard, lua_check, lua_arithmetic, lua_totals, lua_buckets,
+    for (std::string_view piece : {lua_guard, lua_check, arithmetic_part, lua_totals, lua_buckets,
                                    lua_anomalies(), lua_commit})
         source += piece;
     return source;

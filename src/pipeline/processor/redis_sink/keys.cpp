@@ -66,6 +66,10 @@ std::string open_reconciliation(std::string_view topic) {
     return fmt::format("adtally:reconciliation:{}:open", topic);
 }
 
+std::string rebuild(std::string_view run) {
+    return fmt::format("adtally:rebuild:{}", run);
+}
+
 std::string redriven(std::string_view origin) {
     return fmt::format("adtally:redriven:{}", origin);
 }

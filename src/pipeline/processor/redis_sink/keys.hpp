@@ -38,6 +38,7 @@ std::string delivery_lease(std::string_view sink);                // adtally:ale
 std::string intake(std::string_view topic);                       // adtally:intake:ad-events
 std::string reconciliation(std::string_view topic, std::int64_t number);
 std::string open_reconciliation(std::string_view topic);
+std::string rebuild(std::string_view run);      // adtally:rebuild:17053…
 std::string redriven(std::string_view origin);  // adtally:redriven:ad-events:3-17:…
 std::string top_ads(std::string_view by);       // top:ads:ctr
 
