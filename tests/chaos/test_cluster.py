@@ -7,6 +7,7 @@ the seed.
 """
 
 import os
+import signal
 from random import Random
 
 import pytest
@@ -121,3 +122,25 @@ def test_the_broker_is_away_for_a_while(cluster, oracle, seed, record_property):
         cluster.broker.start()
         finish(cluster, load, oracle, record_property, seconds=OUTAGE_SECONDS)
     assert set(load.answers) == {202}
+
+
+def test_the_broker_is_frozen_for_longer_than_the_window(tmp_path, oracle, seed, record_property):
+    """What it had taken and not acknowledged is spooled as well, and stands in the log twice, too
+    far apart for the window of deduplication: src/pipeline/processor/history.hpp."""
+    window = 5
+    with Cluster(tmp_path, 2, 3, settings=[f"processor.dedup-window-s={window}"]) as cluster:
+        with Load(cluster, oracle, seed) as load:
+            for _ in range(max(1, KILLS // 5)):
+                load.wait_for(500)
+                cluster.broker.process.send_signal(signal.SIGSTOP)
+                let_pass(window + 10)
+                load.wait_for(100)
+                cluster.broker.process.send_signal(signal.SIGCONT)
+                eventually(lambda: spooled(cluster) == 0, 60, "empty spools")
+            finish(cluster, load, oracle, record_property, seconds=window + 10)
+        assert set(load.answers) == {202}
+
+
+def spooled(cluster):
+    components = [each.health()["components"] for each in cluster.collectors]
+    return sum(int(each["eventLog"]["details"]["spoolEvents"]) for each in components)

@@ -30,7 +30,8 @@ Deduplicator::Deduplicator(Milliseconds window, const HashKey& key)
     ADTALLY_ASSERT(window.count() > 0 && window.count() < (std::int64_t{1} << 31));
 }
 
-bool Deduplicator::insert(domain::EventType type, std::string_view event_id, TimestampMs at) {
+Deduplicator::Slot Deduplicator::slot_of(domain::EventType type, std::string_view event_id,
+                                         TimestampMs at) const {
     std::array<unsigned char, 1 + domain::limits::event_id_bytes> input;
     ADTALLY_ASSERT(event_id.size() <= domain::limits::event_id_bytes);
     input[0] = static_cast<unsigned char>(type);
@@ -43,7 +44,27 @@ bool Deduplicator::insert(domain::EventType type, std::string_view event_id, Tim
     std::memcpy(&wanted.low, hash.data() + sizeof wanted.high, sizeof wanted.low);
     auto now = static_cast<std::uint32_t>(at.value);
     wanted.seen = now == 0 ? 1 : now;
+    return wanted;
+}
 
+std::optional<TimestampMs> Deduplicator::seen_at(domain::EventType type, std::string_view event_id,
+                                                 TimestampMs at) const {
+    const Slot wanted = slot_of(type, event_id, at);
+    const std::size_t mask = slots_.size() - 1;
+    for (std::size_t index = home(wanted); slots_[index].seen != 0; index = (index + 1) & mask) {
+        const Slot& slot = slots_[index];
+        if (slot.high != wanted.high || slot.low != wanted.low)
+            continue;
+        if (expired(slot, wanted.seen))
+            return std::nullopt;
+        return TimestampMs{at.value - static_cast<std::int32_t>(wanted.seen - slot.seen)};
+    }
+    return std::nullopt;
+}
+
+bool Deduplicator::insert(domain::EventType type, std::string_view event_id, TimestampMs at) {
+    const Slot wanted = slot_of(type, event_id, at);
+    const auto now = static_cast<std::uint32_t>(at.value);
     sweep(now);
     if ((used_ + 1) * 4 > slots_.size() * 3)
         rebuild(now);

@@ -16,6 +16,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -36,6 +37,10 @@ public:
     // True if the event was not seen within the window before `at`. Remembers it either way.
     // `at` is the record's time in the log, which never decreases along a partition.
     bool insert(domain::EventType type, std::string_view event_id, TimestampMs at);
+    // When the event was seen last within the window before `at`; nothing if it was not.
+    std::optional<TimestampMs> seen_at(domain::EventType type, std::string_view event_id,
+                                       TimestampMs at) const;
+    Milliseconds window() const { return Milliseconds{window_}; }
     void clear();
     // Entries held, expired ones included that have not been swept yet.
     std::size_t size() const { return used_; }
@@ -53,6 +58,7 @@ private:
         return now - slot.seen > window_ && slot.seen - now > window_;
     }
     std::size_t home(const Slot& slot) const { return slot.high & (slots_.size() - 1); }
+    Slot slot_of(domain::EventType type, std::string_view event_id, TimestampMs at) const;
     void sweep(std::uint32_t now);
     void erase(std::size_t index);
     void rebuild(std::uint32_t now);

@@ -1,5 +1,7 @@
 #include "pipeline/processor/partition_state.hpp"
 
+#include <algorithm>
+#include <limits>
 #include <utility>
 
 #include "base/assert.hpp"
@@ -10,12 +12,14 @@ PartitionState::PartitionState(Partition partition, Aggregator aggregator,
                                Deduplicator deduplicator)
     : partition_(partition),
       aggregator_(std::move(aggregator)),
-      deduplicator_(std::move(deduplicator)) {}
+      deduplicator_(std::move(deduplicator)),
+      hash_key_(random_hash_key()) {}
 
 void PartitionState::reset_to(Offset stored, Offset from, bool first) {
     ADTALLY_ASSERT(stored <= from);
     aggregator_.clear();
     deduplicator_.clear();
+    history_.reset();
     dead_letters_.clear();
     dead_letters_written_ = 0;
     books_ = Books{};
@@ -29,28 +33,64 @@ void PartitionState::reset_to(Offset stored, Offset from, bool first) {
 void PartitionState::remember(const eventlog::FetchedRecord& record, Tools& tools) {
     if (tools.decoder.decode_stored(record.value, eventlog::value_padding, tools.event))
         return;  // a dead letter: it has no identity to remember
-    deduplicator_.insert(tools.event.type, tools.event.event_id, record.appended_at);
+    fprintf(stderr,"rem %p %d/%ld %s\n",(void*)this,partition_.value,record.offset.value,std::string(tools.event.event_id).c_str());    deduplicator_.insert(tools.event.type, tools.event.event_id, record.appended_at);
 }
 
-void PartitionState::process(const eventlog::FetchedRecord& record, Tools& tools) {
+PartitionState::Step PartitionState::process(const eventlog::FetchedRecord& record, Tools& tools) {
     ADTALLY_ASSERT(positioned_);
     if (record.offset < next_)
-        return;
-    books_.expired += record.offset.value - next_.value;
-    next_ = Offset{record.offset.value + 1};
-
+        return Step::done;
     auto rejection =
         tools.decoder.decode_stored(record.value, eventlog::value_padding, tools.event);
+    std::optional<TimestampMs> since;
+    if (!rejection) {
+        since = late_since(tools.event.received_at, record.appended_at, deduplicator_.window());
+        if (since && (!history_ || *since < history_->since)) {
+            needed_since_ = TimestampMs{
+                std::max(since->value, record.appended_at.value - history_reach.count())};
+            if (!history_ || needed_since_ < history_->since)
+                return Step::needs_history;
+        }
+    }
+    books_.expired += record.offset.value - next_.value;
+    next_ = Offset{record.offset.value + 1};
     if (rejection) {
         reject(record, *rejection);
-        return;
-    }
-    if (!deduplicator_.insert(tools.event.type, tools.event.event_id, record.appended_at)) {
+    } else if (is_double(tools.event, record.appended_at, since)) {
         books_.duplicates += 1;
-        return;
+    } else {
+        aggregator_.add(tools.event, tools.catalogue.cost_of(tools.event));
+        books_.counted += 1;
     }
-    aggregator_.add(tools.event, tools.catalogue.cost_of(tools.event));
-    books_.counted += 1;
+    return Step::done;
+}
+
+// Remembers it either way.
+bool PartitionState::is_double(const domain::Event& event, TimestampMs appended_at,
+                               std::optional<TimestampMs> since) {
+    bool found = !deduplicator_.insert(event.type, event.event_id, appended_at);
+    if (!history_)
+        return found;
+    if (since) {
+        const auto seen = history_->memory.seen_at(event.type, event.event_id, appended_at);
+        found = found || (seen && *seen >= *since);
+        history_->last_late = appended_at;
+    }
+    history_->insert(event.type, event.event_id, appended_at);
+    if (appended_at.value - history_->last_late.value > deduplicator_.window().count())
+        history_.reset();
+    return found;
+}
+
+void PartitionState::begin_history() {
+    history_.emplace(needed_since_, hash_key_);
+    // Until the late record that needs it comes.
+    history_->last_late = TimestampMs{std::numeric_limits<std::int64_t>::max() / 2};
+}
+
+void PartitionState::remember_history(const eventlog::FetchedRecord& record, Tools& tools) {
+    if (!tools.decoder.decode_stored(record.value, eventlog::value_padding, tools.event))
+        history_->insert(tools.event.type, tools.event.event_id, record.appended_at);
 }
 
 void PartitionState::reject(const eventlog::FetchedRecord& record,

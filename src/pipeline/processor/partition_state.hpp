@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "domain/codec.hpp"
 #include "pipeline/processor/aggregator.hpp"
 #include "pipeline/processor/deduplicator.hpp"
+#include "pipeline/processor/history.hpp"
 #include "pipeline/processor/ports.hpp"
 #include "platform/eventlog/event_log.hpp"
 
@@ -63,8 +65,16 @@ public:
     }
     // Remembers a record that is counted already; between reset_to() and the first process().
     void remember(const eventlog::FetchedRecord& record, Tools& tools);
+    enum class Step : std::uint8_t { done, needs_history };
     // Records must come in order; those before next() are ignored (a consumer may repeat some).
-    void process(const eventlog::FetchedRecord& record, Tools& tools);
+    // needs_history: it is late (history.hpp) and nothing was done: restore_history(), then again.
+    Step process(const eventlog::FetchedRecord& record, Tools& tools);
+
+    // For restore_history(): forgets what it has of a history and begins that which is needed.
+    void begin_history();
+    TimestampMs history_since() const { return needed_since_; }
+    void remember_history(const eventlog::FetchedRecord& record, Tools& tools);
+    bool history_truncated() const { return history_ && history_->truncated; }
 
     // The pending stretch; rolls up into this state's own Deltas, valid until process().
     Flush flush();
@@ -76,11 +86,16 @@ public:
     void mark_dead_letters_written() { dead_letters_written_ = dead_letters_.size(); }
 
 private:
+    bool is_double(const domain::Event& event, TimestampMs appended_at,
+                   std::optional<TimestampMs> since);
     void reject(const eventlog::FetchedRecord& record, const domain::Rejection& rejection);
 
     Partition partition_;
     Aggregator aggregator_;
     Deduplicator deduplicator_;
+    HashKey hash_key_;
+    std::optional<History> history_;
+    TimestampMs needed_since_;
     Deltas deltas_;
     Books books_;
     std::vector<DeadLetter> dead_letters_;

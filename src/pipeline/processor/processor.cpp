@@ -91,6 +91,10 @@ void Processor::run() {
         step();
         publish_snapshot();
     }
+    finish();
+}
+
+void Processor::finish() {
     if (!must_synchronise_)
         flush_all();
     publisher_.flush();
@@ -165,9 +169,32 @@ void Processor::poll_once(SteadyTime until) {
         if (state->partition() != fetched_.partition || !state->positioned())
             continue;
         for (const eventlog::FetchedRecord& record : fetched_.records)
-            state->process(record, tools_);
+            if (!process(*state, record))
+                return;
     }
     crash_points_.pass(CrashPoint::processor_after_fold);
+}
+
+// False when the partition must start over.
+bool Processor::process(PartitionState& state, const eventlog::FetchedRecord& record) {
+    if (state.process(record, tools_) == PartitionState::Step::done)
+        return true;
+    const Status restored =
+        restore_history(state, *consumer_, tools_, [this] { return stopping(); });
+    if (!restored) {
+        state.forget();
+        must_synchronise_ = true;
+        trouble("what spooled events may double cannot be read: " + restored.error().message);
+        wait_backoff();
+        return false;
+    }
+    logger_.info("events that waited in a spool: the log is looked through for doubles",
+                 {{"partition", static_cast<std::int64_t>(state.partition().value)}});
+    if (state.history_truncated())
+        logger_.error(
+            "too many records since then to remember: doubles older than the window count",
+            {{"partition", static_cast<std::int64_t>(state.partition().value)}});
+    return state.process(record, tools_) == PartitionState::Step::done;
 }
 
 // The records that come next were removed before they were read: what is pending is saved, and the

@@ -9,7 +9,8 @@
 // Trouble. Store away: nothing is polled, the pending flush is repeated with back-off, readiness is
 // off. Store behind (its newest writes were lost) or ahead (another processor had the partition):
 // the partition starts over from the stored offset with its window restored.
-// Threads. One, "proc-loop", started by start() and joined by stop(). snapshot() from any.
+// Threads. One, "proc-loop", started by start() and joined by stop(); or the caller's, who calls
+// step() instead. snapshot() from any.
 #pragma once
 
 #include <atomic>
@@ -63,6 +64,10 @@ public:
     void start();
     // Finishes what is read, flushes it once if the store answers, and joins.
     void stop();
+    // One round of the loop, and what stop() ends it with: for a caller that has the thread itself
+    // (tests/sim). What the log or the store throws passes through; only destroy this after that.
+    void step();
+    void finish();
     Snapshot snapshot() const;
     observability::ComponentHealth health() const;
 
@@ -71,8 +76,8 @@ private:
     void on_revoked(std::span<const Partition> partitions) override;
 
     void run();
-    void step();
     void poll_once(SteadyTime until);
+    bool process(PartitionState& state, const eventlog::FetchedRecord& record);
     void overtaken_by_retention();
     bool write_dead_letters(std::vector<PartitionState*>& due);
     bool stopping() const;

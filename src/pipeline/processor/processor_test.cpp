@@ -34,8 +34,12 @@ protected:
     void stop() { processor_.reset(); }
 
     void put(std::int64_t ad, const std::string& id, std::int64_t at = start) {
+        put_late(ad, id, at, at);
+    }
+    // As from a spool: received before it was appended.
+    void put_late(std::int64_t ad, const std::string& id, std::int64_t received, std::int64_t at) {
         log_.put(static_cast<std::int32_t>(ad % 2), TimestampMs{at},
-                 record({.ad = ad, .id = id, .cost_micros = 10}));
+                 record({.ad = ad, .id = id, .cost_micros = 10, .received_ms = received}));
     }
     void eventually(const std::function<bool()>& condition) {
         Deadline deadline = Deadline::after(Milliseconds{20'000});
@@ -128,6 +132,45 @@ TEST_F(ProcessorTest, ANewProcessorKnowsWhatTheOldOneSaw) {
     put(1, "b", start + 599'999 + 600'001);  // past the window: counts again
     run();
     eventually_counted(3);
+}
+
+TEST_F(ProcessorTest, ALateRecordIsADoubleOfWhatStoodThereSinceItWasReceived) {
+    constexpr std::int64_t hour = 3'600'000;
+    put(1, "before", start - hour);
+    put(1, "arrived", start);  // Kafka took it and did not answer: it was spooled as well
+    put(2, "arrived", start);
+    run();
+    eventually_counted(3);
+    // Passed on after an outage of an hour, with what never arrived.
+    put_late(1, "arrived", start, start + hour);
+    put_late(1, "spooled", start + 1, start + hour);
+    put_late(1, "spooled", start + 1, start + hour + 1);  // a batch was passed on again
+    eventually_counted(4);
+    // A legitimate use of an old id is none, however late it is.
+    put_late(1, "before", start, start + hour + 2);
+    eventually_counted(5);
+    put(1, "arrived", start + hour + 3);  // its client repeats it now: within the window
+    stop();
+    // Another processor, in the midst of it, comes to the same verdicts.
+    put_late(1, "arrived", start - 1, start + hour + 4);
+    put_late(1, "new", start - 1, start + hour + 5);
+    run();
+    eventually_counted(6);
+    EXPECT_EQ(store_.state().books.duplicates, 4);
+}
+
+TEST_F(ProcessorTest, ALateRecordHoldsItsPartitionUpUntilTheLogCanBeRead) {
+    put(1, "a", start);
+    run();
+    eventually_counted(1);
+    log_.refuse_reads(true);
+    put_late(1, "a", start, start + 2'000'000);
+    eventually(
+        [&] { return processor_->snapshot().trouble.find("what spooled events may double") == 0; });
+    put(1, "b", start + 2'000'001);
+    log_.refuse_reads(false);
+    eventually_counted(2);
+    EXPECT_EQ(store_.state().books.duplicates, 1);
 }
 
 TEST_F(ProcessorTest, PoisonGoesToTheDeadLettersAndNeverStopsTheStream) {

@@ -16,6 +16,7 @@ struct TestEvent {
     std::int64_t time_ms = 1'705'327'402'000;  // 2024-01-15T14:03:22Z
     std::int64_t cost_micros = 0;
     std::string session{};
+    std::int64_t received_ms = 0;  // 0: at the event's own time
 };
 
 inline domain::Event to_event(const TestEvent& from) {
@@ -25,7 +26,7 @@ inline domain::Event to_event(const TestEvent& from) {
     event.campaign_id = domain::CampaignId{from.campaign};
     event.event_id = from.id;
     event.timestamp = TimestampMs{from.time_ms};
-    event.received_at = TimestampMs{from.time_ms};
+    event.received_at = TimestampMs{from.received_ms != 0 ? from.received_ms : from.time_ms};
     event.cost = domain::Micros{from.cost_micros};
     event.has_cost = true;
     event.session_id = from.session;

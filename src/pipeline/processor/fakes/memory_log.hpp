@@ -59,6 +59,11 @@ public:
         refuse_ = refuse;
     }
 
+    void refuse_reads(bool refuse) {
+        std::lock_guard lock(mutex_);
+        refuse_reads_ = refuse;
+    }
+
     eventlog::Producer& producer() override { return *this; }
     void append(std::string_view topic, eventlog::RecordBatch batch,
                 eventlog::AppendDone done) override {
@@ -157,6 +162,8 @@ private:
                     eventlog::FetchedBatch& batch) override {
             std::lock_guard lock(log_.mutex_);
             batch.clear();
+            if (log_.refuse_reads_)
+                return Error{ErrorCode::unavailable, "told to refuse"};
             fill(partition, from.value, to.value, batch);
             return ok();
         }
@@ -215,6 +222,7 @@ private:
     std::map<std::int32_t, std::int64_t> begins_;
     TimestampMs now_{0};
     bool refuse_ = false;
+    bool refuse_reads_ = false;
     ErrorCode refusal_ = ErrorCode::unavailable;
 };
 

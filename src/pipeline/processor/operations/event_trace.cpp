@@ -8,6 +8,7 @@
 
 #include "domain/codec.hpp"
 #include "pipeline/processor/deduplicator.hpp"
+#include "pipeline/processor/history.hpp"
 #include "pipeline/processor/operations/event_keys.hpp"
 #include "pipeline/processor/operations/redrive.hpp"
 
@@ -104,11 +105,22 @@ private:
         } else if (event_.event_id != query_.event_id) {
             return;
         } else {
-            const bool first = seen.insert(event_.type, event_.event_id, record.appended_at);
+            bool first = seen.insert(event_.type, event_.event_id, record.appended_at);
+            if (const auto since =
+                    processor::late_since(event_.received_at, record.appended_at, window_))
+                first = first && !stood_since(*since, partition);
             found.fate = first ? Fate::counted : Fate::duplicate;
             describe(found);
         }
         trace.records.push_back(std::move(found));
+    }
+
+    // Whether an earlier record of the same event stands there (history.hpp).
+    bool stood_since(TimestampMs since, Partition partition) const {
+        return std::any_of(trace.records.begin(), trace.records.end(), [&](const auto& each) {
+            return each.position.partition == partition && each.appended_at >= since &&
+                   each.type == domain::to_string(event_.type);
+        });
     }
 
     void describe(TracedRecord& found) {

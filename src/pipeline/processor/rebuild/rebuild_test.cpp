@@ -45,6 +45,7 @@ protected:
     // Appends and counts them as a processor does.
     void count(std::vector<TestEvent> events) {
         for (TestEvent& event : events) {
+            event.received_ms = clock.wall().value;
             const Partition to = eventlog::partition_of(std::to_string(event.ad), partitions);
             log.put(to.value, clock.wall(), record(event));
         }

@@ -113,8 +113,12 @@ Status Recount::read(Place& place, Offset end) {
     processor::PartitionState& state = place.state;
     while (state.next() < end) {
         ADTALLY_TRY(reader_->read(state.partition(), state.next(), end, batch_));
-        for (const eventlog::FetchedRecord& record : batch_.records)
-            state.process(record, tools_);
+        for (const eventlog::FetchedRecord& record : batch_.records) {
+            if (state.process(record, tools_) == processor::PartitionState::Step::done)
+                continue;
+            ADTALLY_TRY(processor::restore_history(state, *reader_, tools_, [] { return false; }));
+            (void)state.process(record, tools_);
+        }
         records_ += static_cast<std::int64_t>(batch_.records.size());
         if (state.pending_events() >= merge_after)
             take(state);
