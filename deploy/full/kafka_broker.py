@@ -17,6 +17,7 @@ import socket
 import subprocess
 import time
 import uuid
+from dataclasses import dataclass
 
 HERE = pathlib.Path(__file__).resolve().parent
 START_TIMEOUT_S = 90
@@ -79,10 +80,28 @@ def answers(port):
         return False
 
 
-class KafkaBroker:
-    """Threads: one. The address is 127.0.0.1:port; the controller takes another free port."""
+@dataclass(frozen=True)
+class Listener:
+    """One more address of a broker: what is connected there is told to go on at `advertised`."""
 
-    def __init__(self, directory, port, say=lambda text: None, settings=None):
+    name: str
+    port: int
+    protocol: str = "PLAINTEXT"
+    advertised: str = ""  # host:port; empty: the address itself
+
+    @property
+    def address(self):
+        return f"127.0.0.1:{self.port}"
+
+
+class KafkaBroker:
+    """Threads: one. The address is 127.0.0.1:port; the controller takes another free port.
+
+    `settings` are lines of server.properties that win over ours; `listeners` are further ones,
+    beside the plain one of the address, which brokers and tools use.
+    """
+
+    def __init__(self, directory, port, say=lambda text: None, settings=None, listeners=()):
         self.directory = pathlib.Path(directory)
         self.port = port
         self.address = f"127.0.0.1:{port}"
@@ -90,6 +109,7 @@ class KafkaBroker:
         self.log = self.directory / "broker.log"
         self._say = say
         self._settings = settings or {}
+        self._listeners = [Listener("PLAINTEXT", port), *listeners]
 
     def start(self):
         """Returns when clients are answered. On data that is there already, goes on with it."""
@@ -170,15 +190,19 @@ class KafkaBroker:
         return lines[-1] if lines else "none"
 
     def _properties(self):
-        controller = self._remembered_controller_port()
+        controller = Listener("CONTROLLER", self._remembered_controller_port())
+        everyone = [*self._listeners, controller]
         settings = {
             "process.roles": "broker,controller",
             "node.id": 1,
-            "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{controller}",
-            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port}",
-            "controller.listener.names": "CONTROLLER",
-            "controller.quorum.voters": f"1@127.0.0.1:{controller}",
-            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "listeners": ",".join(f"{each.name}://{each.address}" for each in everyone),
+            "advertised.listeners": ",".join(
+                f"{each.name}://{each.advertised or each.address}" for each in self._listeners),
+            "inter.broker.listener.name": "PLAINTEXT",
+            "controller.listener.names": controller.name,
+            "controller.quorum.voters": f"1@{controller.address}",
+            "listener.security.protocol.map": ",".join(
+                f"{each.name}:{each.protocol}" for each in everyone),
             "log.dirs": self.directory / "data",
             # One broker: nothing can be copied to another. It survives kill -9 (the page cache
             # stays); against a power cut there are several brokers, or these two settings.

@@ -151,16 +151,7 @@ void ProcessorService::add_health(const Collaborators& with) {
                    [this] { return static_cast<double>(sum().dedup_bytes); });
     metrics_.gauge(this, "adtally_processor_lag_events",
                    "Records of its partitions, appended and not yet counted", {},
-                   [this, &log = with.log] {
-                       const auto ends = log.watermarks(topic);
-                       std::int64_t lag = 0;
-                       for (const auto& [partition, flushed] : sum().flushed) {
-                           const auto index = static_cast<std::size_t>(partition.value);
-                           if (ends && index < ends.value().size())
-                               lag += ends.value()[index].end.value - flushed.value;
-                       }
-                       return static_cast<double>(lag);
-                   });
+                   [this] { return static_cast<double>(sum().lag_events); });
 }
 
 void ProcessorService::start() {
@@ -210,7 +201,7 @@ processor::Snapshot ProcessorService::sum() const {
     for (const auto& loop : loops_) {
         const processor::Snapshot one = loop->processor.snapshot();
         all.pending_events += one.pending_events;
-        all.flushed.insert(all.flushed.end(), one.flushed.begin(), one.flushed.end());
+        all.lag_events += one.lag_events;
         all.dedup_entries += one.dedup_entries;
         all.dedup_bytes += one.dedup_bytes;
     }

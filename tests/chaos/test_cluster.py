@@ -8,6 +8,7 @@ the seed.
 
 import os
 import signal
+import time
 from random import Random
 
 import pytest
@@ -24,6 +25,8 @@ OUTAGE_SECONDS = int(os.environ.get("OUTAGE_SECONDS", "10"))
 MOST_SECONDS_BETWEEN = 3.0
 SESSION_MS = 6000
 COUNTED_SECONDS = 120.0
+# The session's six seconds, a rebalance, and the windows that are restored; the issue asks for ten.
+TAKE_OVER_SECONDS = 10.0
 
 pytestmark = pytest.mark.timeout(300 + 60 * KILLS)
 
@@ -39,6 +42,7 @@ def finish(cluster, load, oracle, record_property, **more):
     cluster.wait_ready()
     load.wait_for(100)
     load.finish()
+    eventually(lambda: spooled(cluster) == 0, COUNTED_SECONDS, "empty spools")
     assert set(oracle.possible()) <= set(HASTY_ADS)
     status = assert_exact(cluster, oracle, COUNTED_SECONDS)
     figures(record_property, oracle, status, answers=dict(load.answers), **more)
@@ -57,6 +61,50 @@ def test_a_service_is_killed(which, cluster, oracle, seed, record_property):
             let_pass(chance.uniform(0, MOST_SECONDS_BETWEEN))
             victim.start()
         finish(cluster, load, oracle, record_property, kills=KILLS)
+
+
+def test_the_partitions_of_a_killed_processor_are_taken_over(
+        cluster, oracle, seed, record_property):
+    """By the others, within ten seconds, though it does not come back."""
+    with Load(cluster, oracle, seed) as load:
+        load.wait_for(500)
+        cluster.processors[0].kill9()
+        killed_at = time.monotonic()
+        ends = [each["end"] for each in cluster.pipeline_status()["partitions"]]
+
+        def passed_everywhere():
+            now = cluster.pipeline_status()["partitions"]
+            return all(each["processed"] >= end for each, end in zip(now, ends))
+
+        eventually(passed_everywhere, 60, "processing of what stood there at the kill")
+        took = time.monotonic() - killed_at
+        # And of what came after it, while its session was still running.
+        ends = [each["end"] for each in cluster.pipeline_status()["partitions"]]
+        eventually(passed_everywhere, 60, "processing of what came later")
+        took_over = time.monotonic() - killed_at
+        cluster.processors[0].start()
+        finish(cluster, load, oracle, record_property, seconds=round(took_over, 1))
+    record_property("seconds_until_what_stood_there_was_counted", round(took, 1))
+    assert took_over < TAKE_OVER_SECONDS
+
+
+def test_a_collector_is_killed_while_it_spools(cluster, oracle, seed, record_property):
+    """What it answered for lies in its directory, and is passed on by the next one on it."""
+    chance = Random(seed)
+    with Load(cluster, oracle, seed) as load:
+        for _ in range(max(1, KILLS // 3)):
+            load.wait_for(100)
+            cluster.broker.kill9()
+            eventually(lambda: spooled(cluster) > 100, 60, "events in the spools")
+            victim = chance.choice(cluster.collectors)
+            victim.kill9()
+            load.wait_for(20)
+            victim.start()
+            victim.wait_ready()
+            load.wait_for(20)
+            cluster.broker.start()
+            eventually(lambda: spooled(cluster) == 0, 60, "empty spools")
+        finish(cluster, load, oracle, record_property, kills=max(1, KILLS // 3))
 
 
 @pytest.mark.parametrize("which", ["broker", "redis"])
@@ -85,6 +133,12 @@ def test_a_processor_is_frozen_past_its_session(cluster, oracle, seed, record_pr
             victim.freeze()
             let_pass(SESSION_MS / 1000 + chance.uniform(2, 4))
             load.wait_for(100)
+            # Its partitions are in other hands by now: all that stands there is counted.
+            ends = [each["end"] for each in cluster.pipeline_status()["partitions"]]
+            eventually(lambda ends=ends: all(
+                each["processed"] >= end
+                for each, end in zip(cluster.pipeline_status()["partitions"], ends)), 60,
+                "the others have taken over")
             victim.thaw()
         finish(cluster, load, oracle, record_property, freezes=FREEZES)
 
@@ -142,5 +196,5 @@ def test_the_broker_is_frozen_for_longer_than_the_window(tmp_path, oracle, seed,
 
 
 def spooled(cluster):
-    components = [each.health()["components"] for each in cluster.collectors]
+    components = [each.health()["components"] for each in cluster.collectors if each.is_running]
     return sum(int(each["eventLog"]["details"]["spoolEvents"]) for each in components)

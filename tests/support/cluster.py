@@ -23,7 +23,7 @@ from support.wait import eventually
 
 sys.path.insert(0, str(ROOT / "deploy/full"))
 
-from kafka_broker import KafkaBroker, free_port  # noqa: E402
+from kafka_broker import KafkaBroker, Listener, free_port  # noqa: E402, F401
 
 
 class Process:
@@ -34,6 +34,7 @@ class Process:
         self.command = [str(word) for word in command]
         self.log_path = folder / f"{name}.log"
         self.process = None
+        self.frozen = False
 
     @property
     def is_running(self):
@@ -55,9 +56,11 @@ class Process:
 
     def freeze(self):
         self.process.send_signal(signal.SIGSTOP)
+        self.frozen = True
 
     def thaw(self):
         self.process.send_signal(signal.SIGCONT)
+        self.frozen = False
 
     def stop(self):
         """SIGTERM; the exit code, or fails."""
@@ -107,21 +110,33 @@ class Service(Process):
 
 
 class Cluster:
-    def __init__(self, folder, collectors=1, processors=1, settings=(), address=None):
-        """`address`: what the services are told of Kafka, when it is not the broker itself."""
+    def __init__(self, folder, collectors=1, processors=1, settings=(), broker=None, kafka=None):
+        """`broker`: one with settings of the test's own. `kafka`: what the services are told of it,
+        when it is not its address."""
         self.folder = folder
-        self.broker = KafkaBroker(folder / "kafka", free_port())
+        self.broker = broker or KafkaBroker(folder / "kafka", free_port())
         self.redis_port = free_port()
         self.redis_server = Process(
             folder, "redis", "redis-server", "--port", self.redis_port, "--bind", "127.0.0.1",
             "--dir", folder, "--appendonly", "yes", "--aof-load-truncated", "yes", "--save", "")
         self.redis = redis.Redis(port=self.redis_port, decode_responses=True, socket_timeout=5,
                                  socket_connect_timeout=5)
-        common = (address or self.broker.address, f"redis://127.0.0.1:{self.redis_port}",
-                  *itertools.chain.from_iterable(("--set", each) for each in settings))
-        self.collectors = [Service(folder, "collector", i, *common) for i in range(collectors)]
-        self.processors = [Service(folder, "processor", i, *common) for i in range(processors)]
+        self._kafka = kafka or self.broker.address
+        words = [word for each in settings for word in ("--set", each)]
+        self.collectors = self._services("collector", collectors, words)
+        self.processors = self._services("processor", processors, words)
         self._turn = itertools.count()
+
+    def _services(self, kind, count, words):
+        return [Service(self.folder, kind, number, self.kafka_of(kind), self.redis_of(kind), *words)
+                for number in range(count)]
+
+    def kafka_of(self, kind):
+        """What a service of this kind is told of Kafka."""
+        return self._kafka
+
+    def redis_of(self, kind):
+        return f"redis://127.0.0.1:{self.redis_port}"
 
     @property
     def services(self):
@@ -133,7 +148,8 @@ class Cluster:
 
     @property
     def processor_url(self):
-        return next(each.url for each in self.processors if each.is_running)
+        """Of one that answers: not a frozen one."""
+        return next(each.url for each in self.processors if each.is_running and not each.frozen)
 
     def __enter__(self):
         try:
@@ -148,10 +164,13 @@ class Cluster:
     def start(self):
         self.redis_server.start()
         self.broker.start()
-        for service in self.services:
-            service.start()
+        self.start_services()
         self.wait_ready()
         return self
+
+    def start_services(self):
+        for service in self.services:
+            service.start()
 
     def wait_ready(self):
         for service in self.services:

@@ -12,6 +12,11 @@ Status restore_history(PartitionState& state, eventlog::Reader& reader, Tools& t
     ADTALLY_TRY(const auto ends, reader.watermarks(state.partition()));
     ADTALLY_TRY(auto at, reader.offset_at(state.partition(), state.history_since()));
     at = std::max(at, ends.begin);
+    // Bounded before anything is read: the group does not wait for ever for a member that is busy.
+    if (const Offset least{state.next().value - history_records}; at < least) {
+        at = least;
+        state.truncate_history();
+    }
     eventlog::FetchedBatch batch;
     while (at < state.next()) {
         if (stopping())

@@ -4,15 +4,17 @@
 // append that Kafka had taken although it did not answer is passed on all the same: the record then
 // stands in the log twice, as far apart as the outage was long, which may be longer than the
 // window of deduplication.
-// Design. A record says when it was received. Was it appended so much later that the window does
-// not reach back to that time, it is *late*, and its double may stand anywhere since then: the
-// rule for it is not "at most a window before" but "since it was received, less what clocks may
-// differ by". That is a function of the log alone, as the rule for the others is (ADR 0003), so
-// every processor, a rebuild and a trace come to the same verdicts. For late records the log is
-// read again from that time on, once, and remembered until a window has passed without any.
-// Limits. Seven days, which is also what a log keeps by default; five million records a partition
-// (about 200 MB), past which late records are judged by the window alone, as if there were no
-// spool. Threads. Values.
+// Design. A record says when it was received. One that was appended more than a minute later is
+// *late*: the window is counted back from its receipt, where its double may stand, or the first
+// copy of what its client repeated. That is a function of the log alone, as the rule for the
+// others is (ADR 0003), so every processor, a rebuild and a trace come to the same verdicts. For
+// late records the log is read again from that time on, once, and remembered until a window has
+// passed without any.
+// Limits. A day: what is older was in no spool (a letter that was redriven, another writer's) and
+// is judged by the window alone. Two million records a partition, 40 to 80 MB: of more, those that
+// come first are not known.
+//
+// Threads. Values.
 #pragma once
 
 #include <algorithm>
@@ -26,30 +28,30 @@
 
 namespace adtally::processor {
 
-inline constexpr Milliseconds history_reach{7LL * 24 * 3600 * 1000};
-inline constexpr std::size_t history_entries = 5'000'000;
+inline constexpr Milliseconds history_reach{24LL * 3600 * 1000};
+inline constexpr std::int64_t history_records = 2'000'000;
+// Read at once, so that the next late record, received a little earlier, finds its own time there.
+inline constexpr Milliseconds history_margin{5 * 60 * 1000};
+inline constexpr Milliseconds longest_window{24LL * 3600 * 1000};  // that may be set
 
-// By how much the clocks of collectors and brokers may differ.
-constexpr Milliseconds clock_slack(Milliseconds window) {
-    constexpr Milliseconds most{5 * 60 * 1000};
-    return std::min(most, Milliseconds{window / 2});
-}
-
-// Since when a double counts, of a record that is late; nothing when it is not.
+// Since when a double counts, of a record that is late; nothing when it is not. A short window
+// leaves less room for the clocks of collectors and brokers.
 inline std::optional<TimestampMs> late_since(TimestampMs received_at, TimestampMs appended_at,
                                              Milliseconds window) {
-    const Milliseconds slack = clock_slack(window);
-    if (appended_at.value - received_at.value <= (window - slack).count())
+    constexpr std::int64_t minute_ms = 60'000;
+    const std::int64_t waited = appended_at.value - received_at.value;
+    if (waited <= std::min(minute_ms, window.count() / 10) || waited > history_reach.count())
         return std::nullopt;
-    return TimestampMs{received_at.value - slack.count()};
+    return TimestampMs{received_at.value - window.count()};
 }
 
 // What stands in the log since a time.
 struct History {
-    History(TimestampMs from, const HashKey& key) : since(from), memory(history_reach, key) {}
+    History(TimestampMs from, const HashKey& key)
+        : since(from), memory(history_reach + 2 * history_margin + longest_window, key) {}
 
     void insert(domain::EventType type, std::string_view event_id, TimestampMs at) {
-        if (memory.size() < history_entries)
+        if (memory.size() < static_cast<std::size_t>(history_records))
             memory.insert(type, event_id, at);
         else
             truncated = true;

@@ -33,7 +33,7 @@ void PartitionState::reset_to(Offset stored, Offset from, bool first) {
 void PartitionState::remember(const eventlog::FetchedRecord& record, Tools& tools) {
     if (tools.decoder.decode_stored(record.value, eventlog::value_padding, tools.event))
         return;  // a dead letter: it has no identity to remember
-    fprintf(stderr,"rem %p %d/%ld %s\n",(void*)this,partition_.value,record.offset.value,std::string(tools.event.event_id).c_str());    deduplicator_.insert(tools.event.type, tools.event.event_id, record.appended_at);
+    deduplicator_.insert(tools.event.type, tools.event.event_id, record.appended_at);
 }
 
 PartitionState::Step PartitionState::process(const eventlog::FetchedRecord& record, Tools& tools) {
@@ -46,10 +46,8 @@ PartitionState::Step PartitionState::process(const eventlog::FetchedRecord& reco
     if (!rejection) {
         since = late_since(tools.event.received_at, record.appended_at, deduplicator_.window());
         if (since && (!history_ || *since < history_->since)) {
-            needed_since_ = TimestampMs{
-                std::max(since->value, record.appended_at.value - history_reach.count())};
-            if (!history_ || needed_since_ < history_->since)
-                return Step::needs_history;
+            needed_since_ = TimestampMs{since->value - history_margin.count()};
+            return Step::needs_history;
         }
     }
     books_.expired += record.offset.value - next_.value;

@@ -74,6 +74,7 @@ public:
     void begin_history();
     TimestampMs history_since() const { return needed_since_; }
     void remember_history(const eventlog::FetchedRecord& record, Tools& tools);
+    void truncate_history() { history_->truncated = true; }
     bool history_truncated() const { return history_ && history_->truncated; }
 
     // The pending stretch; rolls up into this state's own Deltas, valid until process().

@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 #include <pthread.h>
 #include <algorithm>
+#include <iterator>
 #include <stdexcept>
 #include <utility>
 
+#include "base/assert.hpp"
 #include "pipeline/processor/catalogue_reader.hpp"
 #include "pipeline/processor/telemetry.hpp"
 
@@ -66,19 +68,34 @@ void Processor::stop() {
         thread_.join();
 }
 
+// A partition that comes back is taken up as it was left: whether the store has gone on without us
+// says the next synchronise(). Those that do not come back are forgotten.
 void Processor::on_assigned(std::span<const Partition> partitions) {
-    for (Partition partition : partitions)
-        partitions_.push_back(std::make_unique<PartitionState>(
-            partition, Aggregator{zone_}, Deduplicator{options_.dedup_window, hash_key_}));
+    for (Partition partition : partitions) {
+        const auto left = std::find_if(parked_.begin(), parked_.end(), [&](const auto& state) {
+            return state != nullptr && state->partition() == partition;
+        });
+        partitions_.push_back(
+            left != parked_.end()
+                ? std::move(*left)
+                : std::make_unique<PartitionState>(partition, Aggregator{zone_},
+                                                   Deduplicator{options_.dedup_window, hash_key_}));
+        unsought_.insert(partition);
+    }
+    parked_.clear();
     must_synchronise_ = true;
 }
 
 void Processor::on_revoked(std::span<const Partition> partitions) {
-    // What is pending belongs to the next owner: it reads the store's offset and starts there.
-    std::erase_if(partitions_, [&](const std::unique_ptr<PartitionState>& state) {
-        return std::find(partitions.begin(), partitions.end(), state->partition()) !=
+    const auto stays = [&](const std::unique_ptr<PartitionState>& state) {
+        return std::find(partitions.begin(), partitions.end(), state->partition()) ==
                partitions.end();
-    });
+    };
+    const auto taken = std::stable_partition(partitions_.begin(), partitions_.end(), stays);
+    std::move(taken, partitions_.end(), std::back_inserter(parked_));
+    partitions_.erase(taken, partitions_.end());
+    for (const Partition partition : partitions)
+        unsought_.erase(partition);
 }
 
 bool Processor::stopping() const {
@@ -99,6 +116,7 @@ void Processor::finish() {
         flush_all();
     publisher_.flush();
     publish_snapshot();
+    consumer_.reset();  // leaves the group: here, so that several loops do it at the same time
 }
 
 void Processor::step() {
@@ -111,6 +129,8 @@ void Processor::step() {
         }
         consumer_ = std::move(consumer.value());
         poll_once(clock_.steady());  // delivers the first assignment
+        if (consumer_ == nullptr)
+            return;
     }
     bool verify = clock_.steady() - last_verified_ >= options_.verify_interval;
     if (must_synchronise_ || verify || generation_ != store_.generation()) {
@@ -120,14 +140,18 @@ void Processor::step() {
         if (!status) {
             must_synchronise_ = true;
             trouble(status.error().message);
+            serve_group();
             wait_backoff();
             return;
         }
-        if (!flush_blocked_)
+        measure_lag();
+        if (!flush_blocked_ && log_is_well())
             well();
     }
     // What cannot be flushed must not grow: nothing more is read until it could.
-    if (!flush_blocked_)
+    if (flush_blocked_)
+        serve_group();
+    else
         poll_once(next_flush_);
     if (flush_blocked_ || flush_due())
         flush_all();
@@ -159,10 +183,15 @@ void Processor::poll_once(SteadyTime until) {
         return;
     }
     if (!status) {
-        trouble("the event log cannot be read: " + status.error().message);
+        if (consumer_->ended())
+            begin_anew();
+        log_trouble_ = "the event log cannot be read: " + status.error().message;
+        trouble(log_trouble_);
         wait_backoff();
         return;
     }
+    if (!fetched_.records.empty())
+        log_trouble_.clear();
     if (fetched_.records.empty())
         return;
     for (auto& state : partitions_) {
@@ -173,6 +202,38 @@ void Processor::poll_once(SteadyTime until) {
                 return;
     }
     crash_points_.pass(CrashPoint::processor_after_fold);
+}
+
+// What is pending belongs to whoever has the partitions now: the store's offset says from where.
+void Processor::begin_anew() {
+    consumer_.reset();
+    partitions_.clear();
+    parked_.clear();
+    unsought_.clear();
+    flush_blocked_ = false;
+    must_synchronise_ = true;
+}
+
+// A failure of reading is over when records came, or when the log can at least be asked.
+bool Processor::log_is_well() {
+    if (!log_trouble_.empty() && log_.watermarks(options_.topic))
+        log_trouble_.clear();
+    return log_trouble_.empty();
+}
+
+void Processor::measure_lag() {
+    std::int64_t lag = 0;
+    for (const auto& state : partitions_)
+        if (const auto end = consumer_->known_end(state->partition()); end && state->positioned())
+            lag += std::max<std::int64_t>(0, end->value - state->flushed().value);
+    std::lock_guard lock(mutex_);
+    snapshot_.lag_events = lag;
+}
+
+// While nothing may be read: a member that does not poll holds up the others' rebalance.
+void Processor::serve_group() {
+    if (consumer_ != nullptr)
+        (void)consumer_->poll(fetched_, 0, Deadline{clock_.steady()});
 }
 
 // False when the partition must start over.
@@ -194,7 +255,9 @@ bool Processor::process(PartitionState& state, const eventlog::FetchedRecord& re
         logger_.error(
             "too many records since then to remember: doubles older than the window count",
             {{"partition", static_cast<std::int64_t>(state.partition().value)}});
-    return state.process(record, tools_) == PartitionState::Step::done;
+    const bool done = state.process(record, tools_) == PartitionState::Step::done;
+    ADTALLY_ASSERT(done);
+    return done;
 }
 
 // The records that come next were removed before they were read: what is pending is saved, and the
@@ -340,16 +403,12 @@ void Processor::publish_snapshot() {
     std::int64_t pending = pending_events();
     std::size_t entries = 0;
     std::size_t bytes = 0;
-    std::vector<std::pair<Partition, Offset>> flushed;
     for (const auto& state : partitions_) {
-        if (state->positioned())
-            flushed.emplace_back(state->partition(), state->flushed());
         entries += state->deduplicator().size();
         bytes += state->deduplicator().memory_bytes();
     }
     std::lock_guard lock(mutex_);
     snapshot_.pending_events = pending;
-    snapshot_.flushed = std::move(flushed);
     snapshot_.dedup_entries = entries;
     snapshot_.dedup_bytes = bytes;
     snapshot_.moved_at = clock_.steady();

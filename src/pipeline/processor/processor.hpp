@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <thread>
 #include <utility>
@@ -43,8 +44,7 @@ struct Snapshot {
     bool ready = false;
     std::string trouble = "starting";  // empty while all is well
     std::int64_t pending_events = 0;
-    // Of the partitions that are this processor's: what lag is measured against.
-    std::vector<std::pair<Partition, Offset>> flushed;
+    std::int64_t lag_events = 0;  // of its partitions, as far as their ends are known
     std::size_t dedup_entries = 0;
     std::size_t dedup_bytes = 0;
     Books since_start;  // flushed by this process
@@ -77,6 +77,10 @@ private:
 
     void run();
     void poll_once(SteadyTime until);
+    void begin_anew();
+    bool log_is_well();
+    void measure_lag();
+    void serve_group();
     bool process(PartitionState& state, const eventlog::FetchedRecord& record);
     void overtaken_by_retention();
     bool write_dead_letters(std::vector<PartitionState*>& due);
@@ -89,6 +93,7 @@ private:
     void applied(PartitionState& state, const Flush& flush, const FlushOutcome& outcome);
     Status synchronise();
     Status synchronise_one(PartitionState& state, std::optional<Offset> stored);
+    Status seek(PartitionState& state, Offset next);
     Status rewind(PartitionState& state, std::optional<Offset> stored);
     Status restore_window(PartitionState& state, eventlog::Watermarks log);
     Status read_catalogue();
@@ -116,6 +121,9 @@ private:
     HashKey hash_key_;
     std::unique_ptr<eventlog::Consumer> consumer_;
     std::vector<std::unique_ptr<PartitionState>> partitions_;
+    std::vector<std::unique_ptr<PartitionState>> parked_;  // revoked, until the next assignment
+    std::set<Partition> unsought_;                         // of those assigned
+    std::string log_trouble_;  // why the log could not be read; empty while it can
     eventlog::FetchedBatch fetched_;
     bool must_synchronise_ = true;
     bool flush_blocked_ = false;  // the store refused, or dead letters could not be written

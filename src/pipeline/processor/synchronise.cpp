@@ -49,14 +49,26 @@ Status Processor::synchronise() {
 Status Processor::synchronise_one(PartitionState& state, std::optional<Offset> stored) {
     if (state.positioned()) {
         bool untouched = state.first() ? !stored.has_value() : stored == state.flushed();
-        if (untouched)
-            return ok();
-        if (state.pending() && stored == state.next()) {
+        if (!untouched && state.pending() && stored == state.next()) {
             state.mark_flushed();
-            return ok();
+            untouched = true;
         }
+        if (untouched)
+            return seek(state, state.next());
     }
     return rewind(state, stored);
+}
+
+// Once an assignment, unless reading starts over.
+Status Processor::seek(PartitionState& state, Offset next) {
+    if (!unsought_.contains(state.partition()))
+        return ok();
+    Status sought = consumer_->seek(state.partition(), next);
+    if (sought)
+        unsought_.erase(state.partition());
+    else
+        state.forget();  // or it would be taken for one that is read
+    return sought;
 }
 
 Status Processor::rewind(PartitionState& state, std::optional<Offset> stored) {
@@ -87,7 +99,8 @@ Status Processor::rewind(PartitionState& state, std::optional<Offset> stored) {
         state.forget();  // nothing is counted on half a window; the next round tries again
         return restored.error();
     }
-    return consumer_->seek(state.partition(), readable);
+    unsought_.insert(state.partition());
+    return seek(state, readable);
 }
 
 Status Processor::restore_window(PartitionState& state, eventlog::Watermarks log) {

@@ -196,9 +196,15 @@ public:
     // On failure `batch.partition` names the partition and its position has not moved:
     // `not_found` when retention has removed the position (seek to the begin), `corrupt` when the
     // stored bytes fail their check, `unavailable` when the storage cannot be read just now.
+    // With max_records 0 only assignments are served, at once.
     virtual Status poll(FetchedBatch& batch, std::size_t max_records, Deadline deadline) = 0;
+    // True once no poll will deliver any more, because another member took this one's name: each
+    // fails from then on, and all partitions were revoked. Ask the log for another consumer.
+    virtual bool ended() const { return false; }
+    // The end of an assigned partition as far as it is known without asking; nothing at first.
+    virtual std::optional<Offset> known_end(Partition partition) const = 0;
     // `conflict` when `next` lies past the end: a position of another log, or of one that has lost
-    // records.
+    // records. A log that would have to ask says `not_found` at the next poll instead.
     virtual Status seek(Partition partition, Offset next) = 0;
     // A hint for tools that watch lag (Kafka's group offsets). Never read back by us.
     virtual void commit_hint(Partition partition, Offset next) = 0;

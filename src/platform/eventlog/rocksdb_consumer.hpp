@@ -27,6 +27,9 @@ public:
 
     Status poll(FetchedBatch& batch, std::size_t max_records, Deadline deadline) override;
     Status seek(Partition partition, Offset next) override;
+    std::optional<Offset> known_end(Partition partition) const override {
+        return topic_.watermarks(partition).end;
+    }
     Result<Watermarks> watermarks(Partition partition) override;
     Result<Offset> offset_at(Partition partition, TimestampMs at) override;
     Status read(Partition partition, Offset from, Offset to, FetchedBatch& batch) override;

@@ -126,6 +126,9 @@ private:
                     all.push_back(Partition{i});
                 listener_->on_assigned(all);
             }
+            batch.clear();
+            if (max_records == 0)
+                return ok();
             std::unique_lock lock(log_.mutex_);
             log_.changed_.wait_until(lock, deadline.at(), [this] { return next_due() >= 0; });
             std::int32_t due = next_due();
@@ -168,6 +171,11 @@ private:
             return ok();
         }
         void commit_hint(Partition, Offset) override {}
+        std::optional<Offset> known_end(Partition partition) const override {
+            std::lock_guard lock(log_.mutex_);
+            return Offset{static_cast<std::int64_t>(
+                log_.topics_.at(topic_)[static_cast<std::size_t>(partition.value)].size())};
+        }
 
     private:
         const std::vector<Stored>& of(Partition partition) {

@@ -20,10 +20,15 @@ Weight weight_of(int code, std::string_view detail) {
             return contains(detail, "Connect to ") || contains(detail, "setup timed out")
                        ? not_taken
                        : ended;
-        case RD_KAFKA_RESP_ERR__TIMED_OUT:
-            return not_taken;
-        default:
+        case RD_KAFKA_RESP_ERR__RESOLVE:
+        case RD_KAFKA_RESP_ERR__SSL:
+        case RD_KAFKA_RESP_ERR__AUTHENTICATION:
+        case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
+        case RD_KAFKA_RESP_ERR_UNSUPPORTED_SASL_MECHANISM:
+        case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
             return refused;
+        default:
+            return not_taken;
     }
 }
 
@@ -40,14 +45,13 @@ void complain(rd_kafka_t*, int code, const char* detail, void* opaque) {
 
 }  // namespace
 
-bool Cause::note(int code, std::string_view detail) {
+void Cause::note(int code, std::string_view detail) {
     const Weight weight = weight_of(code, detail);
     std::lock_guard lock(mutex_);
     if (weight <= weight_)
-        return false;
+        return;
     weight_ = weight;
     known_ = to_error(code, "Kafka", lasting(detail));
-    return weight > ended;
 }
 
 void Cause::clear() {

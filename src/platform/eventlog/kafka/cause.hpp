@@ -1,9 +1,9 @@
 // Why a cluster does not serve us, in one line that stays the same while the reason does.
 //
-// Problem. A question to librdkafka that fails says that nobody answered in time. What is wrong only
-// the connections know: each says it in its own words, with figures in them that are new every time,
-// some only in passing (a disconnect), and the real reason (a wrong password) is followed by a vague
-// one ("all brokers are down").
+// Problem. A question to librdkafka that fails says that nobody answered in time. What is wrong
+// only the connections know: each says it in its own words, with figures in them that are new every
+// time, some only in passing (a disconnect), and the real reason (a wrong password) is followed by
+// a vague one ("all brokers are down").
 //
 // Design. Kept is what explains most: settings that the broker refuses, before a broker that does
 // not take the connection, before one that ended it. Of the same kind the first stays.
@@ -23,9 +23,8 @@ namespace adtally::eventlog::kafka {
 
 class Cause {
 public:
-    // Of librdkafka's error callback. True when this explains more than what was known, and is more
-    // than a connection that ended: that one is made anew without a word.
-    bool note(int code, std::string_view detail);
+    // What librdkafka's error callback was told.
+    void note(int code, std::string_view detail);
     // The cluster has served us.
     void clear();
     // What is known, with the remedy.
@@ -37,8 +36,8 @@ private:
     std::optional<Error> known_;
 };
 
-// Has `cause` told what the connections of the handle that is made of `conf` complain of, whenever
-// rd_kafka_poll serves it. It becomes the opaque of the handle.
+// A handle made of `conf` tells `cause` what its connections complain of, whenever it is polled.
+// Takes the opaque of the handle.
 void tell(rd_kafka_conf_s* conf, Cause& cause);
 
 }  // namespace adtally::eventlog::kafka

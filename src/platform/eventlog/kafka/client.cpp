@@ -55,11 +55,13 @@ std::string_view remedy_of(rd_kafka_resp_err_t code) {
     switch (code) {
         case RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN:
         case RD_KAFKA_RESP_ERR__TRANSPORT:
-        case RD_KAFKA_RESP_ERR__RESOLVE:
         case RD_KAFKA_RESP_ERR__TIMED_OUT:
             return "is Kafka running at the address of --kafka?";
+        case RD_KAFKA_RESP_ERR__RESOLVE:
+            return "check the host name in --kafka";
         case RD_KAFKA_RESP_ERR__AUTHENTICATION:
         case RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED:
+        case RD_KAFKA_RESP_ERR_UNSUPPORTED_SASL_MECHANISM:
             return "check sasl.username, sasl.password and sasl.mechanism in kafka.properties";
         case RD_KAFKA_RESP_ERR__SSL:
             return "check security.protocol and ssl.* in kafka.properties";
@@ -67,11 +69,14 @@ std::string_view remedy_of(rd_kafka_resp_err_t code) {
         case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
         case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
             return "the user needs rights: READ, WRITE and DESCRIBE on the ad-* topics, READ on "
-                   "the "
-                   "consumer group, IDEMPOTENT_WRITE on the cluster";
+                   "the consumer group, IDEMPOTENT_WRITE on the cluster";
+        case RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID:
+            return "another process has the same kafka.instance: give each its own";
         case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:
         case RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART:
             return "create the topic, or set kafka.create-topics";
+        case RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE:
+            return "no broker has the partition: is one away, or its disk full?";
         case RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR:
             return "the broker cannot write: is its disk full?";
         default:

@@ -3,13 +3,19 @@
 #include <fmt/format.h>
 #include <librdkafka/rdkafka.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
+
+#include "platform/eventlog/kafka/rights.hpp"
 
 namespace adtally::eventlog::kafka {
 namespace {
 
 constexpr std::size_t messages_at_once = 10'000;
+constexpr Milliseconds longest_without_poll{60'000};
+// Of an error that concerns no single one.
+constexpr Partition no_partition{-1};
 
 using List = std::unique_ptr<rd_kafka_topic_partition_list_t,
                              decltype(&rd_kafka_topic_partition_list_destroy)>;
@@ -35,6 +41,9 @@ Properties properties_of(const ConsumerOptions& options) {
         {"partition.assignment.strategy", "range"},
         {"session.timeout.ms", std::to_string(options.session_timeout.count())},
         {"heartbeat.interval.ms", std::to_string(options.heartbeat.count())},
+        // Also how long the others wait in a rebalance for a member that does not poll.
+        {"max.poll.interval.ms",
+         std::to_string(std::max(options.session_timeout, longest_without_poll).count())},
         // Positions are ours. What is committed is a hint for tools that watch the lag.
         {"auto.offset.reset", "error"},
         {"enable.auto.offset.store", "false"},
@@ -62,6 +71,7 @@ Result<std::unique_ptr<KafkaConsumer>> KafkaConsumer::open(const ConsumerOptions
                                                            std::string topic,
                                                            AssignmentListener& listener) {
     ADTALLY_TRY(auto reader, RangeReader::open(options.cluster, topic, options.question_timeout));
+    ADTALLY_TRY(check_rights(options.cluster, options.group, topic, options.question_timeout));
     ADTALLY_TRY(auto conf, make_conf(options.cluster, properties_of(options)));
     std::unique_ptr<KafkaConsumer> consumer{
         new KafkaConsumer(std::move(topic), options, listener, std::move(reader))};
@@ -93,6 +103,7 @@ KafkaConsumer::KafkaConsumer(std::string topic, const ConsumerOptions& options,
     : topic_(std::move(topic)),
       may_have_holes_(options.may_have_holes),
       name_lease_(options.name_lease),
+      on_name_lost_(options.on_name_lost),
       listener_(&listener),
       reader_(std::move(reader)) {}
 
@@ -108,8 +119,14 @@ KafkaConsumer::~KafkaConsumer() {
 
 Status KafkaConsumer::poll(FetchedBatch& batch, std::size_t max_records, Deadline deadline) {
     batch.clear();
-    if (max_records == 0)
+    if (ended_) {
+        batch.partition = no_partition;
+        return *ended_;
+    }
+    if (max_records == 0) {
+        serve_group();
         return ok();
+    }
     if (take(batch, max_records))
         return ok();
     failure_.reset();
@@ -128,6 +145,13 @@ Status KafkaConsumer::poll(FetchedBatch& batch, std::size_t max_records, Deadlin
     }
     take(batch, max_records);
     return ok();
+}
+
+// What comes with it waits for its poll.
+void KafkaConsumer::serve_group() {
+    if (Message first{rd_kafka_consumer_poll(handle_.get(), 0)})
+        sort(std::move(first));
+    apply_positions();
 }
 
 // Waits for one message, then takes those that are there: asking for many at once would wait until
@@ -151,6 +175,7 @@ void KafkaConsumer::sort(Message message) {
     const auto found = cursors_.find(Partition{message->partition});
     if (message->err != 0)
         return failed(*message);
+    cause_.clear();
     if (found == cursors_.end() || !found->second.sought)
         return;
     Cursor& cursor = found->second;
@@ -162,8 +187,7 @@ void KafkaConsumer::sort(Message message) {
                     {ErrorCode::corrupt,
                      fmt::format("{}/{}: the record at {} is missing, the next one is {}", topic_,
                                  found->first.value, cursor.fetched.value, message->offset)}};
-        cursor.sought = false;
-        must_apply_ = true;
+        must_apply_ = true;  // from where we stand: said again and again, until somebody helps
         return;
     }
     cursor.fetched = Offset{message->offset + 1};
@@ -176,23 +200,65 @@ void KafkaConsumer::failed(const rd_kafka_message_t& message) {
         // Too long between two polls: the group takes the partitions back and gives them again.
         case RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED:
             return;
+        case RD_KAFKA_RESP_ERR__FATAL:
+            return end();
         default:
             break;
     }
-    const Partition partition{message.partition};
-    failure_ = Failure{
-        partition, to_error(message.err, fmt::format("reading {}/{}", topic_, partition.value))};
+    // An error of the whole group has no offset, and stands at partition 0 for want of another.
+    const Partition partition =
+        message.offset == RD_KAFKA_OFFSET_INVALID ? no_partition : Partition{message.partition};
+    const bool removed = message.err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE ||
+                         message.err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET;
+    failure_ = Failure{Partition{message.partition},
+                       to_error(message.err, fmt::format("reading {}", topic_),
+                                rd_kafka_message_errstr(&message))};
+    if (!removed) {
+        failure_->partition = partition;
+        if (failure_->error.code == ErrorCode::not_found)
+            failure_->error.code = ErrorCode::unavailable;  // there is no such topic, or not yet
+        return;
+    }
+    failure_->error.code = ErrorCode::not_found;
     // Its fetching has ended with this; a seek begins it again.
-    if (const auto found = cursors_.find(partition);
-        found != cursors_.end() && failure_->error.code == ErrorCode::not_found) {
+    if (const auto found = cursors_.find(Partition{message.partition}); found != cursors_.end()) {
         found->second.sought = false;
         must_apply_ = true;
     }
 }
 
+// A connection that ends is made anew, and others go on: only when the last one is gone nothing can
+// be read, which librdkafka says once. Then it is known by the connections' own words why.
 void KafkaConsumer::on_error(int code, std::string_view detail) {
-    if (!failure_)
-        failure_ = Failure{Partition{}, to_error(code, "Kafka", detail)};
+    switch (code) {
+        case RD_KAFKA_RESP_ERR__TRANSPORT:
+        case RD_KAFKA_RESP_ERR__TIMED_OUT:
+        case RD_KAFKA_RESP_ERR__RESOLVE:
+        case RD_KAFKA_RESP_ERR__SSL:
+        case RD_KAFKA_RESP_ERR__AUTHENTICATION:
+            cause_.note(code, detail);
+            return;
+        default:
+            break;
+    }
+    if (failure_)
+        return;
+    Error error = to_error(code, "Kafka", detail);
+    if (auto known = cause_.known(); known && code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
+        error = std::move(*known);
+    failure_ = Failure{no_partition, std::move(error)};
+}
+
+// Another process has joined under this one's name. Whatever the group says later finds no cursors,
+// so the listener hears of it once.
+void KafkaConsumer::end() {
+    std::array<char, 512> reason{};
+    const auto code = rd_kafka_fatal_error(handle_.get(), reason.data(), reason.size());
+    ended_ = to_error(code, "this reader's place in the consumer group is lost", reason.data());
+    failure_ = Failure{no_partition, *ended_};
+    if (code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID && on_name_lost_)
+        on_name_lost_();
+    revoke_all();
 }
 
 // Eager: everything is taken before anything is given.
@@ -208,6 +274,7 @@ void KafkaConsumer::on_rebalance(int code, rd_kafka_topic_partition_list_t* part
         given.push_back(Partition{partitions->elems[i].partition});
     for (const Partition partition : given)
         cursors_.emplace(partition, Cursor{});
+    cause_.clear();
     // Nothing is fetched before it is sought.
     const List none = make_list(0);
     rd_kafka_assign(handle_.get(), none.get());
@@ -227,7 +294,7 @@ void KafkaConsumer::revoke_all() {
 }
 
 // librdkafka fetches what is sought, from where we stand: also what it had fetched already and we
-// have not seen. Without the group's consent this would be refused; then it asks again.
+// have not seen.
 void KafkaConsumer::apply_positions() {
     if (!must_apply_)
         return;
@@ -275,12 +342,9 @@ Status KafkaConsumer::seek(Partition partition, Offset next) {
     if (found == cursors_.end())
         return Error{ErrorCode::not_found,
                      fmt::format("{}/{} is not assigned to this reader", topic_, partition.value)};
-    ADTALLY_TRY(const auto ends, reader_.watermarks(partition));
-    if (next.value < 0 || next > ends.end)
+    if (next.value < 0)
         return Error{ErrorCode::conflict,
-                     fmt::format("{}/{} ends at {}, it has no position {}: the position is of "
-                                 "another log, or this one has lost records",
-                                 topic_, partition.value, ends.end.value, next.value)};
+                     fmt::format("{}/{} has no position {}", topic_, partition.value, next.value)};
     Cursor& cursor = found->second;
     cursor.sought = true;
     cursor.fetched = next;
@@ -299,6 +363,15 @@ Result<Offset> KafkaConsumer::offset_at(Partition partition, TimestampMs at) {
 
 Status KafkaConsumer::read(Partition partition, Offset from, Offset to, FetchedBatch& batch) {
     return reader_.read(partition, from, to, batch);
+}
+
+std::optional<Offset> KafkaConsumer::known_end(Partition partition) const {
+    Watermarks known{};
+    const auto failure = rd_kafka_get_watermark_offsets(
+        handle_.get(), topic_.c_str(), partition.value, &known.begin.value, &known.end.value);
+    if (failure != RD_KAFKA_RESP_ERR_NO_ERROR || known.end.value < 0)
+        return std::nullopt;
+    return known.end;
 }
 
 void KafkaConsumer::commit_hint(Partition partition, Offset next) {

@@ -13,12 +13,15 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "platform/eventlog/event_log.hpp"
+#include "platform/eventlog/kafka/cause.hpp"
 #include "platform/eventlog/kafka/client.hpp"
 #include "platform/eventlog/kafka/range_reader.hpp"
 
@@ -37,7 +40,8 @@ struct ConsumerOptions {
     // Empty: a member without a fixed name. A member that comes back under its name within the
     // session time-out keeps its partitions.
     std::string instance;
-    std::shared_ptr<void> name_lease = {};  // dropped with the consumer: its name is free again
+    std::shared_ptr<void> name_lease = {};    // dropped with the consumer: its name is free again
+    std::function<void()> on_name_lost = {};  // another process has it
     // How long a killed member's partitions stay with it.
     Milliseconds session_timeout{6'000};
     Milliseconds heartbeat{2'000};
@@ -61,7 +65,10 @@ public:
     ~KafkaConsumer() override;
 
     Status poll(FetchedBatch& batch, std::size_t max_records, Deadline deadline) override;
+    // Asks nobody: a position that is not there is `not_found` at the next poll.
     Status seek(Partition partition, Offset next) override;
+    bool ended() const override { return ended_.has_value(); }
+    std::optional<Offset> known_end(Partition partition) const override;
     Result<Watermarks> watermarks(Partition partition) override;
     Result<Offset> offset_at(Partition partition, TimestampMs at) override;
     Status read(Partition partition, Offset from, Offset to, FetchedBatch& batch) override;
@@ -85,9 +92,11 @@ private:
     KafkaConsumer(std::string topic, const ConsumerOptions& options, AssignmentListener& listener,
                   RangeReader reader);
     Status join();
+    void serve_group();
     void fetch(Deadline deadline);
     void sort(Message message);
     void failed(const rd_kafka_message_s& message);
+    void end();
     void revoke_all();
     void apply_positions();
     bool take(FetchedBatch& batch, std::size_t max_records);
@@ -95,6 +104,7 @@ private:
     const std::string topic_;
     const bool may_have_holes_;
     const std::shared_ptr<void> name_lease_;
+    const std::function<void()> on_name_lost_;
     AssignmentListener* listener_;  // none while this is being destroyed
     RangeReader reader_;
     Handle handle_;
@@ -104,6 +114,8 @@ private:
     std::int32_t unassigned_ = 0;  // partitions of a reader without a group, until the first poll
     bool must_apply_ = false;
     std::optional<Failure> failure_;  // since the last poll
+    Cause cause_;                     // of failing connections, until something comes again
+    std::optional<Error> ended_;
 };
 
 }  // namespace adtally::eventlog::kafka

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <mutex>
 #include <set>
@@ -12,6 +13,7 @@
 #include "platform/eventlog/kafka/kafka_consumer.hpp"
 #include "platform/eventlog/kafka/kafka_producer.hpp"
 #include "platform/eventlog/kafka/topics.hpp"
+#include "platform/observability/log.hpp"
 
 namespace adtally::eventlog::kafka {
 namespace {
@@ -25,12 +27,17 @@ ProducerOptions producer_options(const LogOptions& options) {
 }
 
 constexpr Milliseconds ask_again_after{1'000};
+constexpr Milliseconds look_every{500};
 
 class KafkaLog final : public EventLog {
 public:
     explicit KafkaLog(LogOptions options)
         : options_(std::move(options)), topics_(options_), producer_(producer_options(options_)) {
-        preparing_ = std::jthread([this](const std::stop_token& stop) { prepare_topics(stop); });
+        asking_ = std::jthread([this](const std::stop_token& stop) {
+            ::pthread_setname_np(::pthread_self(), "kafka-topics");
+            prepare_topics(stop);
+            explain_silence(stop);
+        });
     }
     ~KafkaLog() override { close(); }
 
@@ -38,6 +45,7 @@ public:
 
     Result<std::unique_ptr<Consumer>> consumer(std::string_view topic,
                                                AssignmentListener& listener) override {
+        asked_ = true;
         ADTALLY_TRY(auto info, topics_.info(topic));
         const bool compacted = topics_.options_of(topic)->compacted;
         ConsumerOptions options{.cluster = options_.cluster,
@@ -60,12 +68,15 @@ public:
                                                    options_.question_timeout));
         return std::unique_ptr<Reader>{std::make_unique<RangeReader>(std::move(reader))};
     }
-    Result<TopicInfo> topic(std::string_view name) const override { return topics_.info(name); }
+    Result<TopicInfo> topic(std::string_view name) const override {
+        asked_ = true;
+        return topics_.info(name);
+    }
     Result<std::vector<Watermarks>> watermarks(std::string_view topic) const override {
         return topics_.watermarks(topic);
     }
     void close() override {
-        preparing_.request_stop();
+        asking_.request_stop();
         producer_.close();
     }
 
@@ -73,14 +84,17 @@ private:
     const LogOptions options_;
     mutable Topics topics_;  // remembers what the cluster has said
     KafkaProducer producer_;
+    const observability::Logger logger_{"kafka"};
+    mutable std::atomic<bool> asked_{false};
     std::mutex mutex_;
     std::condition_variable_any stopped_;
-    std::jthread preparing_;
+    std::jthread asking_;
 
     // Numbers of the members that live; shared with them.
     struct Names {
         std::mutex mutex;
         std::set<int> taken;
+        bool lost = false;  // another process has the name: joining under it would end that one
     };
     const std::shared_ptr<Names> names_ = std::make_shared<Names>();
 
@@ -88,20 +102,33 @@ private:
         int number = 0;
         {
             std::lock_guard lock(names_->mutex);
+            if (names_->lost)
+                return options.instance.clear();
             while (!names_->taken.insert(number).second)
                 ++number;
         }
         if (number > 0)
-            options.instance += "-" + std::to_string(number);
+            options.instance += ".w" + std::to_string(number);
+        options.on_name_lost = [names = names_] {
+            std::lock_guard lock(names->mutex);
+            names->lost = true;
+        };
         options.name_lease = {nullptr, [names = names_, number](void*) {
                                   std::lock_guard lock(names->mutex);
                                   names->taken.erase(number);
                               }};
     }
 
+    // False when it is time to stop.
+    bool wait(const std::stop_token& stop, Milliseconds span) {
+        std::unique_lock lock(mutex_);
+        stopped_.wait_for(lock, stop, span, [] { return false; });
+        return !stop.stop_requested();
+    }
+
     // Producers need their topics too, and nobody asks for those.
     void prepare_topics(const std::stop_token& stop) {
-        ::pthread_setname_np(::pthread_self(), "kafka-topics");
+        int failures = 0;
         for (auto topic = options_.topics.begin(); topic != options_.topics.end();) {
             const auto info = topics_.info(topic->name);
             if (info) {
@@ -109,12 +136,33 @@ private:
                 continue;
             }
             producer_.set_trouble(info.error().message);
-            std::unique_lock lock(mutex_);
-            if (stopped_.wait_for(lock, stop, ask_again_after, [] { return false; }) ||
-                stop.stop_requested())
+            // Who asks has come by now, and says himself what holds him up. Who only writes has
+            // nothing to say before he writes.
+            if (++failures == 2 && !asked_)
+                logger_.warn("kafka is away", {{"reason", std::string_view(info.error().message)}});
+            if (!wait(stop, ask_again_after))
                 return;
         }
-        producer_.set_trouble({});
+        if (failures > 0)
+            producer_.well();
+        if (failures > 1 && !asked_)
+            logger_.info("kafka is there");
+    }
+
+    // A broker whose disk is full takes connections, and appends time out without a word. It says
+    // what is wrong to who asks: here, before the time is over.
+    void explain_silence(const std::stop_token& stop) {
+        for (std::uint64_t seen = 0; wait(stop, look_every);) {
+            const std::uint64_t before = std::exchange(seen, producer_.acknowledged());
+            const LogHealth now = producer_.health();
+            if (now.appends_in_flight == 0 || seen != before || !now.up)
+                continue;
+            for (const LogOptions::Topic& topic : options_.topics)
+                if (const auto ends = topics_.watermarks(topic.name); !ends) {
+                    producer_.set_trouble(ends.error().message);
+                    break;
+                }
+        }
     }
 };
 

@@ -28,7 +28,7 @@ struct LogOptions {
     // Readers of the other topics share their partitions under this name.
     std::string group = "adtally-processor";
     // A fixed name of this process in the group; empty for none. Several readers of one topic
-    // become name, name-1, name-2 …
+    // become name, name.w1, name.w2 …
     std::string instance;
     Milliseconds append_deadline{2'000};
     Milliseconds linger{5};

@@ -201,11 +201,18 @@ TEST_F(KafkaLogTest, SeekingAgainRepeatsFromThere) {
     listener.consumer = consumer.get();
     read(*consumer, 100);
     const Partition partition = partition_of("one", partitions);
-    EXPECT_EQ(consumer->seek(partition, Offset{101}).error().code, ErrorCode::conflict);
-    ASSERT_TRUE(consumer->seek(partition, Offset{60}));
     FetchedBatch fetched;
-    std::int64_t expected = 60;
     const Deadline deadline = Deadline::after(Milliseconds{20'000});
+    ASSERT_TRUE(consumer->seek(partition, Offset{101}));
+    Status past = ok();
+    while (past && !deadline.passed())
+        past = consumer->poll(fetched, 7, Deadline::after(Milliseconds{100}));
+    ASSERT_FALSE(past);
+    EXPECT_EQ(past.error().code, ErrorCode::not_found) << past.error().message;
+    EXPECT_EQ(fetched.partition, partition);
+    EXPECT_EQ(consumer->known_end(partition), std::optional{Offset{100}});
+    ASSERT_TRUE(consumer->seek(partition, Offset{60}));
+    std::int64_t expected = 60;
     while (expected < 100 && !deadline.passed()) {
         ASSERT_TRUE(consumer->poll(fetched, 7, Deadline::after(Milliseconds{100})));
         for (const FetchedRecord& record : fetched.records)
@@ -231,6 +238,37 @@ TEST_F(KafkaLogTest, TwoReadersShareThePartitions) {
     std::set<std::int32_t> all = first.mine;
     all.insert(second.mine.begin(), second.mine.end());
     EXPECT_EQ(all.size(), 4u);
+}
+
+TEST_F(KafkaLogTest, AReaderWhoseNameWasTakenEndsAndAnotherTakesItsPlace) {
+    LogOptions named = options();
+    named.instance = "one";
+    const auto log = open_kafka_log(named);
+    ASSERT_TRUE(append(*log, batch_of(0, 100)));
+    FromBegin listener;
+    auto consumer = std::move(log->consumer("events", listener).value());
+    listener.consumer = consumer.get();
+    read(*consumer, 100);
+    EXPECT_FALSE(consumer->ended());
+    constexpr std::int16_t heartbeat = 12;  // its key in Kafka's protocol
+    rd_kafka_mock_push_request_errors(broker.get(), heartbeat, 1,
+                                      RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID);
+    FetchedBatch fetched;
+    const Deadline deadline = Deadline::after(Milliseconds{20'000});
+    while (!consumer->ended() && !deadline.passed())
+        (void)consumer->poll(fetched, 100, Deadline::after(Milliseconds{100}));
+    ASSERT_TRUE(consumer->ended());
+    EXPECT_TRUE(listener.mine.empty());
+    const Status poll = consumer->poll(fetched, 100, Deadline::after(Milliseconds{0}));
+    ASSERT_FALSE(poll);
+    EXPECT_THAT(poll.error().message, HasSubstr("kafka.instance"));
+    consumer.reset();
+    consumer = std::move(log->consumer("events", listener).value());
+    listener.consumer = consumer.get();
+    std::size_t values = 0;
+    for (const auto& [partition, found] : read(*consumer, 100))
+        values += found.size();
+    EXPECT_EQ(values, 100u);
 }
 
 TEST_F(KafkaLogTest, ABrokerThatIsAwayIsReportedByTheDeadline) {

@@ -12,13 +12,19 @@ namespace adtally::eventlog::kafka {
 namespace {
 
 constexpr int poll_ms = 100;
+constexpr std::string_view by_kafka = "Kafka: ";  // as the reasons of its connections begin
 
 void report(rd_kafka_t*, const rd_kafka_message_t* message, void* opaque) {
     static_cast<KafkaProducer*>(opaque)->on_report(message->_private, message->err);
 }
 
-void error(rd_kafka_t*, int code, const char* reason, void* opaque) {
-    static_cast<KafkaProducer*>(opaque)->on_error(code, reason);
+void error(rd_kafka_t* handle, int code, const char* reason, void* opaque) {
+    auto& producer = *static_cast<KafkaProducer*>(opaque);
+    if (code != RD_KAFKA_RESP_ERR__FATAL)
+        return producer.on_error(code, reason);
+    std::array<char, 512> said{};
+    const int fatal = rd_kafka_fatal_error(handle, said.data(), said.size());
+    producer.on_fatal(fatal, said.data());
 }
 
 Properties properties_of(const ProducerOptions& options) {
@@ -100,10 +106,11 @@ void KafkaProducer::append(std::string_view topic, RecordBatch batch, AppendDone
             unsent += send(*client_, topic, *append);
         }
     }
+    if (append == nullptr && closing_)
+        return done(Error{ErrorCode::unavailable, "the event log is closed"});
     if (append == nullptr)
-        return done(Error{ErrorCode::unavailable, closing_
-                                                      ? "the event log is closed"
-                                                      : "the connection to Kafka is made anew"});
+        return done(Error{ErrorCode::unavailable,
+                          "the connection to Kafka is made anew: " + health().reason});
     settle(*append, unsent);
 }
 
@@ -191,30 +198,54 @@ void KafkaProducer::settle(Append& append, std::uint32_t records) {
     appends_in_flight_ -= 1;
     const int failure = append.failure;
     if (failure == 0) {
-        set_trouble({});
+        acknowledged_ += 1;
+        if (troubled_)
+            well();
         append.done(ok());
         return;
     }
-    Error error = to_error(failure, "Kafka did not acknowledge");
-    // It says how long was waited; why, only the connection's own error knows.
-    if (const auto now = health(); !now.up && error.code == ErrorCode::timed_out)
-        error.message += ": " + now.reason;
-    else
+    append.done(failed(failure));
+}
+
+// That the time is over, or the client given up, says nothing of the reason: that was said before.
+Error KafkaProducer::failed(int code) {
+    constexpr std::string_view what = "Kafka did not acknowledge";
+    Error error = to_error(code, what);
+    std::string known = health().reason;
+    if (error.code != ErrorCode::timed_out || known.empty()) {
         set_trouble(error.message);
-    append.done(std::move(error));
+    } else if (known.starts_with(what)) {
+        error.message = std::move(known);
+    } else {
+        const std::string_view reason{known};
+        const std::size_t start = reason.starts_with(by_kafka) ? by_kafka.size() : 0;
+        error.message = fmt::format("{}: {}", what, reason.substr(start));
+    }
+    return error;
 }
 
 void KafkaProducer::on_error(int code, std::string_view detail) {
-    if (code == RD_KAFKA_RESP_ERR__FATAL) {
-        fatal_ = true;
-        return;
-    }
+    cause_.note(code, detail);
+    if (auto known = cause_.known())
+        set_trouble(std::move(known->message));
+}
+
+void KafkaProducer::on_fatal(int code, std::string_view detail) {
     set_trouble(to_error(code, "Kafka", detail).message);
+    fatal_ = true;
 }
 
 void KafkaProducer::set_trouble(std::string reason) {
     std::lock_guard lock(trouble_mutex_);
     trouble_ = std::move(reason);
+    troubled_ = true;
+}
+
+void KafkaProducer::well() {
+    cause_.clear();
+    std::lock_guard lock(trouble_mutex_);
+    trouble_.clear();
+    troubled_ = false;
 }
 
 LogHealth KafkaProducer::health() const {

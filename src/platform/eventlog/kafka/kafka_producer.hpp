@@ -25,6 +25,7 @@
 #include <thread>
 
 #include "platform/eventlog/event_log.hpp"
+#include "platform/eventlog/kafka/cause.hpp"
 #include "platform/eventlog/kafka/client.hpp"
 
 namespace adtally::eventlog::kafka {
@@ -51,8 +52,12 @@ public:
 
     // Refuses new appends; what is pending is reported, by the deadline at the latest.
     void close();
-    // What health shows until the next append succeeds; empty: all is well.
+    // What health shows until the next append succeeds.
     void set_trouble(std::string reason);
+    void well();
+
+    // Appends that Kafka has acknowledged.
+    std::uint64_t acknowledged() const { return acknowledged_; }
 
     // Times that a fatal error was survived.
     std::uint64_t rebuilds() const { return rebuilds_; }
@@ -60,6 +65,7 @@ public:
     // Called by librdkafka.
     void on_report(void* append, int code);
     void on_error(int code, std::string_view detail);
+    void on_fatal(int code, std::string_view detail);
 
 private:
     struct Append;
@@ -76,6 +82,7 @@ private:
     Append* begin(RecordBatch batch, AppendDone& done);
     std::uint32_t send(Client& client, std::string_view topic, Append& append);
     void settle(Append& append, std::uint32_t records);
+    Error failed(int code);
     void report_loop();
     void give_up_client();
     void replace_client();
@@ -87,6 +94,9 @@ private:
     std::atomic<bool> closing_{false};
     std::atomic<bool> fatal_{false};
     std::atomic<std::uint64_t> rebuilds_{0};
+    std::atomic<std::uint64_t> acknowledged_{0};
+    std::atomic<bool> troubled_{false};  // there is something for well() to do
+    Cause cause_;
     mutable std::mutex trouble_mutex_;
     std::string trouble_;
     std::condition_variable closed_;  // with trouble_mutex_

@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 #include <librdkafka/rdkafka.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
+
+#include "platform/eventlog/kafka/ends.hpp"
 
 namespace adtally::eventlog::kafka {
 namespace {
@@ -54,12 +57,16 @@ void copy_to(const rd_kafka_message_t& message, std::string& storage, FetchedBat
 
 Result<RangeReader> RangeReader::open(const ClusterSettings& cluster, std::string topic,
                                       Milliseconds timeout) {
-    ADTALLY_TRY(auto conf, make_conf(cluster, {{"auto.offset.reset", "error"},
-                                               {"check.crcs", "true"},
-                                               // It reads what is there: a fetch that waits for
-                                               // more holds up the next stretch.
-                                               {"fetch.wait.max.ms", "10"},
-                                               {"enable.auto.commit", "false"}}));
+    ADTALLY_TRY(
+        auto conf,
+        make_conf(cluster, {{"auto.offset.reset", "error"},
+                            {"check.crcs", "true"},
+                            // It reads what is there: a fetch that waits for
+                            // more holds up the next stretch.
+                            {"fetch.wait.max.ms", "10"},
+                            // What bounds a question whose broker is silent.
+                            {"socket.timeout.ms", std::to_string(std::max(timeout.count(), 10L))},
+                            {"enable.auto.commit", "false"}}));
     ADTALLY_TRY(auto handle, connect(Role::consumer, std::move(conf)));
     return RangeReader{std::move(handle), std::move(topic), timeout};
 }
@@ -76,13 +83,8 @@ RangeReader::~RangeReader() {
 }
 
 Result<Watermarks> RangeReader::watermarks(Partition partition) {
-    Watermarks found{};
-    const auto failure =
-        rd_kafka_query_watermark_offsets(handle_.get(), name_.c_str(), partition.value,
-                                         &found.begin.value, &found.end.value, ms(timeout_));
-    if (failure != RD_KAFKA_RESP_ERR_NO_ERROR)
-        return to_error(failure, fmt::format("the ends of {}/{}", name_, partition.value));
-    return found;
+    ADTALLY_TRY(const auto found, query_ends(handle_.get(), name_, {partition}, timeout_));
+    return found.front();
 }
 
 Result<Offset> RangeReader::offset_at(Partition partition, TimestampMs at) {

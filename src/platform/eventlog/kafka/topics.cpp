@@ -8,10 +8,14 @@
 #include <stdexcept>
 #include <utility>
 
+#include "platform/eventlog/kafka/ends.hpp"
+
 namespace adtally::eventlog::kafka {
 namespace {
 
 constexpr int broker_default = -1;  // replication
+// A question waits so long for a connection, then looks whether it is known why there is none.
+constexpr Milliseconds look_every{200};
 
 template <class T, void (*destroy)(T*)>
 struct Destroy {
@@ -32,9 +36,12 @@ int ms(Milliseconds span) {
 
 Topics::Topics(const LogOptions& options)
     : topics_(options.topics), create_(options.create_topics), timeout_(options.question_timeout) {
-    auto conf = make_conf(options.cluster, {});
+    // What bounds a question whose broker is silent.
+    auto conf = make_conf(
+        options.cluster, {{"socket.timeout.ms", std::to_string(options.question_timeout.count())}});
     if (!conf)
         throw std::runtime_error(conf.error().message);
+    tell(conf.value().get(), cause_);
     auto handle = connect(Role::producer, std::move(conf.value()));
     if (!handle)
         throw std::runtime_error(handle.error().message);
@@ -48,16 +55,25 @@ const LogOptions::Topic* Topics::options_of(std::string_view name) const {
 }
 
 Result<TopicInfo> Topics::info(std::string_view name) {
-    std::lock_guard lock(mutex_);
-    if (const auto found = known_.find(name); found != known_.end())
-        return found->second;
+    {
+        std::lock_guard lock(mutex_);
+        if (const auto found = known_.find(name); found != known_.end())
+            return found->second;
+    }
     const LogOptions::Topic* options = options_of(name);
     if (options == nullptr)
         return Error{ErrorCode::not_found, fmt::format("there is no topic {}", name)};
     auto partitions = partitions_of(options->name);
     if (!partitions && partitions.error().code == ErrorCode::not_found && create_) {
         ADTALLY_TRY(create(*options));
+        // It is made before all brokers know it.
+        const Deadline deadline = Deadline::after(timeout_);
         partitions = partitions_of(options->name);
+        while (!partitions && partitions.error().code == ErrorCode::not_found &&
+               !deadline.passed()) {
+            rd_kafka_poll(handle_.get(), ms(look_every));
+            partitions = partitions_of(options->name);
+        }
     }
     if (!partitions)
         return partitions.error();
@@ -65,6 +81,7 @@ Result<TopicInfo> Topics::info(std::string_view name) {
     if (cluster == nullptr)
         return Error{ErrorCode::unavailable, "Kafka does not say the id of its cluster"};
     const TopicInfo info{options->name, partitions.value(), cluster.get()};
+    std::lock_guard lock(mutex_);
     known_.emplace(info.name, info);
     return info;
 }
@@ -73,9 +90,9 @@ Result<std::int32_t> Topics::partitions_of(const std::string& name) {
     const Owned<rd_kafka_topic_t, rd_kafka_topic_destroy> topic{
         rd_kafka_topic_new(handle_.get(), name.c_str(), nullptr)};
     const rd_kafka_metadata_t* answer = nullptr;
-    const auto failure = rd_kafka_metadata(handle_.get(), 0, topic.get(), &answer, ms(timeout_));
-    if (failure != RD_KAFKA_RESP_ERR_NO_ERROR)
-        return to_error(failure, "topic " + name);
+    if (const int failure = ask(topic.get(), &answer); failure != RD_KAFKA_RESP_ERR_NO_ERROR)
+        return why(failure, "topic " + name);
+    cause_.clear();
     const std::unique_ptr<const rd_kafka_metadata_t, decltype(&rd_kafka_metadata_destroy)> metadata{
         answer, rd_kafka_metadata_destroy};
     if (metadata->topic_cnt != 1)
@@ -83,6 +100,30 @@ Result<std::int32_t> Topics::partitions_of(const std::string& name) {
     if (const auto said = metadata->topics[0].err; said != RD_KAFKA_RESP_ERR_NO_ERROR)
         return to_error(said, "topic " + name);
     return metadata->topics[0].partition_cnt;
+}
+
+// While no broker can be reached librdkafka waits to the end, though it may know at once that the
+// password is wrong.
+int Topics::ask(rd_kafka_topic_s* topic, const struct rd_kafka_metadata** answer) {
+    const Deadline deadline = Deadline::after(timeout_);
+    while (true) {
+        const Milliseconds span = std::min(look_every, deadline.left());
+        const auto failure = rd_kafka_metadata(handle_.get(), 0, topic, answer, ms(span));
+        if (failure == RD_KAFKA_RESP_ERR_NO_ERROR)
+            return failure;
+        rd_kafka_poll(handle_.get(), 0);  // what the connections have said
+        if (failure != RD_KAFKA_RESP_ERR__TRANSPORT && failure != RD_KAFKA_RESP_ERR__TIMED_OUT)
+            return failure;
+        if (deadline.passed() || (failure == RD_KAFKA_RESP_ERR__TRANSPORT && cause_.known()))
+            return failure;
+    }
+}
+
+Error Topics::why(int code, std::string_view what) {
+    if (code == RD_KAFKA_RESP_ERR__TRANSPORT || code == RD_KAFKA_RESP_ERR__TIMED_OUT)
+        if (auto known = cause_.known())
+            return std::move(*known);
+    return to_error(code, what);
 }
 
 Status Topics::create(const LogOptions::Topic& topic) {
@@ -125,15 +166,10 @@ Status Topics::create(const LogOptions::Topic& topic) {
 
 Result<std::vector<Watermarks>> Topics::watermarks(std::string_view name) {
     ADTALLY_TRY(const auto topic, info(name));
-    std::vector<Watermarks> found(static_cast<std::size_t>(topic.partitions));
-    for (std::int32_t i = 0; i < topic.partitions; ++i) {
-        Watermarks& each = found[static_cast<std::size_t>(i)];
-        const auto failure = rd_kafka_query_watermark_offsets(
-            handle_.get(), topic.name.c_str(), i, &each.begin.value, &each.end.value, ms(timeout_));
-        if (failure != RD_KAFKA_RESP_ERR_NO_ERROR)
-            return to_error(failure, fmt::format("the ends of {}/{}", topic.name, i));
-    }
-    return found;
+    std::vector<Partition> all;
+    for (std::int32_t i = 0; i < topic.partitions; ++i)
+        all.push_back(Partition{i});
+    return query_ends(handle_.get(), topic.name, all, timeout_);
 }
 
 }  // namespace adtally::eventlog::kafka

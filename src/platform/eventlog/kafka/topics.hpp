@@ -11,8 +11,11 @@
 #include <vector>
 
 #include "platform/eventlog/event_log.hpp"
+#include "platform/eventlog/kafka/cause.hpp"
 #include "platform/eventlog/kafka/client.hpp"
 #include "platform/eventlog/kafka/kafka_log.hpp"
+
+struct rd_kafka_metadata;
 
 namespace adtally::eventlog::kafka {
 
@@ -30,10 +33,14 @@ public:
 private:
     Result<std::int32_t> partitions_of(const std::string& name);
     Status create(const LogOptions::Topic& topic);
+    int ask(rd_kafka_topic_s* topic, const struct rd_kafka_metadata** answer);
+    // What a question that failed with `code` is reported as.
+    Error why(int code, std::string_view what);
 
     const std::vector<LogOptions::Topic> topics_;
     const bool create_;
     const Milliseconds timeout_;
+    Cause cause_;  // before the handle, which tells it
     Handle handle_;
     std::mutex mutex_;
     std::map<std::string, TopicInfo, std::less<>> known_;

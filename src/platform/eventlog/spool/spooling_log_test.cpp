@@ -3,8 +3,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
+#include <deque>
+#include <future>
 #include <map>
+#include <memory>
+#include <mutex>
+#include <numeric>
+#include <thread>
 
 #include "platform/eventlog/test_support.hpp"
 
@@ -17,7 +24,7 @@ using testing::HasSubstr;
 // A log that can be away: it fails what it is given, or fails it after having written it.
 class Target final : public EventLog, public Producer {
 public:
-    enum class Mode : std::uint8_t { works, away, written_but_timed_out };
+    enum class Mode : std::uint8_t { works, away, written_but_timed_out, refuses };
 
     explicit Target(std::unique_ptr<EventLog> log) : log_(std::move(log)) {}
     void set(Mode mode) { mode_ = mode; }
@@ -27,7 +34,28 @@ public:
         mode_ = Mode::works;
     }
 
+    // Keeps what comes unanswered.
+    void hold(bool on) { hold_ = on; }
+    void fail_held(std::size_t appends) {
+        for (std::size_t i = 0; i < appends; ++i) {
+            AppendDone done;
+            {
+                std::lock_guard lock(mutex_);
+                done = std::move(held_.front());
+                held_.pop_front();
+            }
+            done(Error{ErrorCode::timed_out, "Kafka does not answer"});
+        }
+    }
+
     void append(std::string_view topic, RecordBatch batch, AppendDone done) override {
+        if (mode_ == Mode::refuses)
+            return done(Error{ErrorCode::too_large, "too large for the broker"});
+        if (hold_ && mode_ == Mode::works) {
+            std::lock_guard lock(mutex_);
+            held_.push_back(std::move(done));
+            return;
+        }
         Error away{ErrorCode::timed_out, "Kafka does not answer"};
         if (mode_ == Mode::away || left_.fetch_sub(1) <= 0)
             return done(std::move(away));
@@ -56,7 +84,10 @@ public:
 private:
     const std::unique_ptr<EventLog> log_;
     std::atomic<Mode> mode_{Mode::works};
-    std::atomic<int> left_{1'000'000};
+    std::atomic<int> left_{1'000'000'000};
+    std::atomic<bool> hold_{false};
+    std::mutex mutex_;
+    std::deque<AppendDone> held_;
 };
 
 class SpoolingLogTest : public testing::Test {
@@ -126,6 +157,75 @@ TEST_F(SpoolingLogTest, KeepsWhatTheTargetFailsAndPassesItOnInOrder) {
     for (int i = 0; i < 51; ++i)
         all[static_cast<std::size_t>(i)] = i + 1;
     EXPECT_EQ(arrived(), all);
+}
+
+// Always some hundreds on their way, as at a busy collector: never is nothing being spooled.
+TEST_F(SpoolingLogTest, ComesBackToTheTargetWhileEventsKeepComing) {
+    std::atomic<bool> over{false};
+    std::atomic<int> sent{0};
+    std::atomic<int> taken{0};
+    std::jthread stream([&] {
+        while (!over) {
+            const int number = ++sent;
+            log->producer().append("events", batch_of({{"key", std::to_string(number)}}),
+                                   [&](const Status& status) { taken += status ? 1 : 0; });
+            while (sent - taken > 300 && !over)
+                std::this_thread::yield();
+        }
+    });
+    for (int round = 0; round < 5; ++round) {
+        const int before = sent;
+        ASSERT_TRUE(eventually([&] { return sent > before + 500; }));
+        target->set(Target::Mode::away);
+        ASSERT_TRUE(eventually([&] { return log->spool().records > 200; }));
+        target->set(Target::Mode::works);
+        ASSERT_TRUE(drained()) << log->spool().records;
+    }
+    over = true;
+    stream.join();
+    ASSERT_TRUE(eventually([&] { return taken == sent; }));
+    std::vector<int> values = arrived();
+    EXPECT_EQ(values.size(), static_cast<std::size_t>(sent));
+    EXPECT_TRUE(std::is_sorted(values.begin(), values.end())) << "one key, one order";
+}
+
+TEST_F(SpoolingLogTest, SpoolsWhatFailsInTheOrderInWhichItCame) {
+    target->hold(true);
+    std::vector<std::future<Status>> told;
+    auto send = [&](int number) {
+        auto answer = std::make_shared<std::promise<Status>>();
+        told.push_back(answer->get_future());
+        log->producer().append("events", batch_of({{"key", std::to_string(number)}}),
+                               [answer](Status status) { answer->set_value(std::move(status)); });
+    };
+    for (int i = 1; i <= 10; ++i)
+        send(i);
+    target->fail_held(5);  // the oldest half
+    ASSERT_TRUE(eventually([&] { return log->spool().spooling; }));
+    for (int i = 11; i <= 20; ++i)
+        send(i);
+    target->set(Target::Mode::away);
+    target->fail_held(5);
+    for (auto& each : told)
+        ASSERT_TRUE(each.get());
+    target->hold(false);
+    target->set(Target::Mode::works);
+    ASSERT_TRUE(drained());
+    std::vector<int> all(20);
+    std::iota(all.begin(), all.end(), 1);
+    EXPECT_EQ(arrived(), all);
+}
+
+TEST_F(SpoolingLogTest, SaysThatWhatWaitsWillNeverBeTaken) {
+    target->set(Target::Mode::away);
+    ASSERT_TRUE(put(1));
+    target->set(Target::Mode::refuses);
+    ASSERT_TRUE(eventually([&] { return !log->producer().health().up; }));
+    EXPECT_THAT(log->producer().health().reason,
+                HasSubstr("will not be: too large for the broker"));
+    target->set(Target::Mode::works);
+    ASSERT_TRUE(drained());
+    EXPECT_TRUE(log->producer().health().up);
 }
 
 TEST_F(SpoolingLogTest, KeepsTheHeadersOfEachRecord) {
