@@ -170,7 +170,7 @@ TEST_F(AlertServiceTest, RedisMayGoAwayForAWhile) {
     server_.start();
     report("i-2", "OPEN");
     // What was delivered and could not be noted any more is delivered again.
-    auto told = [](const auto& sink) {
+    auto told = [](auto& sink) {
         const auto all = sink.all();
         return std::set<std::string>(all.begin(), all.end());
     };
