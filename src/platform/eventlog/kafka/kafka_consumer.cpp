@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::size_t messages_at_once = 10'000;
 constexpr Milliseconds longest_without_poll{60'000};
+constexpr Milliseconds stopped_by{200};
 // Of an error that concerns no single one.
 constexpr Partition no_partition{-1};
 
@@ -112,6 +113,11 @@ KafkaConsumer::~KafkaConsumer() {
     cursors_.clear();
     if (handle_ == nullptr)
         return;
+    must_apply_ = false;
+    while (!settled_.passed())
+        const Message dropped{
+            rd_kafka_consumer_poll(handle_.get(), static_cast<int>(settled_.left().count()) + 1)};
+    apply_positions();
     rd_kafka_consumer_close(handle_.get());
     if (queue_ != nullptr)
         rd_kafka_queue_destroy(queue_);
@@ -158,8 +164,10 @@ void KafkaConsumer::serve_group() {
 // there are so many.
 void KafkaConsumer::fetch(Deadline deadline) {
     apply_positions();
-    if (Message first{
-            rd_kafka_consumer_poll(handle_.get(), static_cast<int>(deadline.left().count()))}) {
+    Milliseconds patience = deadline.left();
+    if (must_apply_ || must_unassign_)
+        patience = std::min(patience, settled_.left() + Milliseconds{1});
+    if (Message first{rd_kafka_consumer_poll(handle_.get(), static_cast<int>(patience.count()))}) {
         sort(std::move(first));
         std::array<rd_kafka_message_t*, messages_at_once> messages;
         const auto got = rd_kafka_consume_batch_queue(queue_, 0, messages.data(), messages.size());
@@ -265,7 +273,8 @@ void KafkaConsumer::end() {
 void KafkaConsumer::on_rebalance(int code, rd_kafka_topic_partition_list_t* partitions) {
     if (code != RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
         revoke_all();
-        rd_kafka_assign(handle_.get(), nullptr);
+        must_unassign_ = true;
+        apply_positions();
         return;
     }
     std::vector<Partition> given;
@@ -277,7 +286,7 @@ void KafkaConsumer::on_rebalance(int code, rd_kafka_topic_partition_list_t* part
     cause_.clear();
     // Nothing is fetched before it is sought.
     const List none = make_list(0);
-    rd_kafka_assign(handle_.get(), none.get());
+    assign(none.get());
     if (listener_ != nullptr)
         listener_->on_assigned(given);
 }
@@ -296,7 +305,11 @@ void KafkaConsumer::revoke_all() {
 // librdkafka fetches what is sought, from where we stand: also what it had fetched already and we
 // have not seen.
 void KafkaConsumer::apply_positions() {
-    if (!must_apply_)
+    if (!settled_.passed())
+        return;
+    if (std::exchange(must_unassign_, false))
+        assign(nullptr);
+    if (!must_apply_ || !settled_.passed())
         return;
     const List list = make_list(cursors_.size());
     for (const auto& [partition, cursor] : cursors_) {
@@ -304,11 +317,21 @@ void KafkaConsumer::apply_positions() {
             rd_kafka_topic_partition_list_add(list.get(), topic_.c_str(), partition.value)->offset =
                 cursor.fetched.value;
     }
-    if (const auto failure = rd_kafka_assign(handle_.get(), list.get()); failure != 0) {
-        failure_ = Failure{Partition{}, to_error(failure, "taking up partitions of " + topic_)};
+    if (const int failure = assign(list.get()); failure != 0) {
+        failure_ = Failure{no_partition, to_error(failure, "taking up partitions of " + topic_)};
         return;
     }
     must_apply_ = false;
+}
+
+// What librdkafka had is stopped first. To be told to stop once more before that is done ends the
+// process (2.0.2, rd_kafka_assignment_partition_stopped); when it is done it tells nobody, but it
+// takes a millisecond or two.
+int KafkaConsumer::assign(const rd_kafka_topic_partition_list_t* partitions) {
+    if (assigned_ > 0)
+        settled_ = Deadline::after(stopped_by);
+    assigned_ = partitions == nullptr ? 0 : partitions->cnt;
+    return rd_kafka_assign(handle_.get(), partitions);
 }
 
 // Records of the next partition in turn that has some.

@@ -99,6 +99,7 @@ private:
     void end();
     void revoke_all();
     void apply_positions();
+    int assign(const rd_kafka_topic_partition_list_s* partitions);
     bool take(FetchedBatch& batch, std::size_t max_records);
 
     const std::string topic_;
@@ -113,6 +114,9 @@ private:
     Partition turn_{};
     std::int32_t unassigned_ = 0;  // partitions of a reader without a group, until the first poll
     bool must_apply_ = false;
+    bool must_unassign_ = false;
+    int assigned_ = 0;                // partitions that librdkafka has been given
+    Deadline settled_{SteadyTime{}};  // before it they must not be taken or given
     std::optional<Failure> failure_;  // since the last poll
     Cause cause_;                     // of failing connections, until something comes again
     std::optional<Error> ended_;

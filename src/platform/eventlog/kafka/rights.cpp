@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "platform/eventlog/kafka/ends.hpp"
+
 namespace adtally::eventlog::kafka {
 namespace {
 
@@ -13,9 +15,9 @@ constexpr Milliseconds at_once{500};
 using List = std::unique_ptr<rd_kafka_topic_partition_list_t,
                              decltype(&rd_kafka_topic_partition_list_destroy)>;
 
-List end_of_first_partition(const std::string& topic) {
+List first_partition(const std::string& topic, Offset at) {
     List list{rd_kafka_topic_partition_list_new(1), rd_kafka_topic_partition_list_destroy};
-    rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), 0)->offset = RD_KAFKA_OFFSET_END;
+    rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), 0)->offset = at.value;
     return list;
 }
 
@@ -25,7 +27,7 @@ bool is_refusal(int code) {
 }
 
 int ask_group(rd_kafka_t* handle, const std::string& topic, Milliseconds timeout) {
-    const List list = end_of_first_partition(topic);
+    const List list = first_partition(topic, Offset{});
     const auto said = rd_kafka_committed(handle, list.get(), static_cast<int>(timeout.count()));
     return said != RD_KAFKA_RESP_ERR_NO_ERROR ? said : list->elems[0].err;
 }
@@ -40,27 +42,40 @@ int next_word(rd_kafka_t* handle) {
     return said;
 }
 
+Result<Handle> reader_at_the_end(const ClusterSettings& cluster, const std::string& group,
+                                 const std::string& topic, Milliseconds timeout) {
+    ADTALLY_TRY(auto conf,
+                make_conf(cluster,
+                          {{"group.id", group.empty() ? "adtally-reader" : group},
+                           {"enable.auto.commit", "false"},
+                           {"enable.partition.eof", "true"},
+                           {"fetch.wait.max.ms", "10"},
+                           {"socket.timeout.ms", std::to_string(std::max(timeout.count(), 10L))}}));
+    ADTALLY_TRY(auto handle, connect(Role::consumer, std::move(conf)));
+    rd_kafka_poll_set_consumer(handle.get());
+    ADTALLY_TRY(const auto ends, query_ends(handle.get(), topic, {Partition{0}}, timeout));
+    rd_kafka_assign(handle.get(), first_partition(topic, ends.front().end).get());
+    return handle;
+}
+
 }  // namespace
 
 Status check_rights(const ClusterSettings& cluster, const std::string& group,
                     const std::string& topic, Milliseconds timeout) {
-    ADTALLY_TRY(auto conf,
-                make_conf(cluster, {{"group.id", group.empty() ? "adtally-reader" : group},
-                                    {"enable.auto.commit", "false"},
-                                    {"enable.partition.eof", "true"}}));
-    ADTALLY_TRY(auto handle, connect(Role::consumer, std::move(conf)));
-    rd_kafka_poll_set_consumer(handle.get());
-    rd_kafka_assign(handle.get(), end_of_first_partition(topic).get());
+    const auto reader = reader_at_the_end(cluster, group, topic, timeout);
+    if (!reader)
+        return ok();
+    rd_kafka_t* handle = reader.value().get();
     bool joins = group.empty();
     bool reads = false;
     for (const Deadline deadline = Deadline::after(timeout); !deadline.passed();) {
         int said = 0;
         if (!joins) {
-            said = ask_group(handle.get(), topic, std::min(at_once, deadline.left()));
+            said = ask_group(handle, topic, std::min(at_once, deadline.left()));
             joins = said == 0;
         }
         if (!is_refusal(said))
-            said = next_word(handle.get());
+            said = next_word(handle);
         if (said == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED && !group.empty())
             return to_error(said, "consumer group " + group);
         if (said == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)
