@@ -1,0 +1,106 @@
+// Hands what is folded to the store: part of Processor, see processor.hpp.
+//
+// Dead letters first, durable before the offset moves past them; then one guarded script for each
+// partition; then the totals are published. What the store said decides what a partition believes.
+#include <algorithm>
+#include <utility>
+
+#include "pipeline/processor/processor.hpp"
+#include "pipeline/processor/telemetry.hpp"
+
+namespace adtally::processor {
+
+bool Processor::write_dead_letters(std::vector<PartitionState*>& due) {
+    for (PartitionState* state : due) {
+        std::span<const DeadLetter> letters = state->unwritten_dead_letters();
+        if (letters.empty())
+            continue;
+        Status status = dead_letters_.write(state->partition(), letters);
+        if (!status) {
+            trouble("dead letters cannot be written: " + status.error().message);
+            return false;
+        }
+        telemetry_->dead_lettered(logger_, state->partition(), letters);
+        state->mark_dead_letters_written();
+        crash_points_.pass(CrashPoint::processor_after_dead_letter);
+    }
+    return true;
+}
+
+void Processor::flush_all() {
+    SteadyTime begin = clock_.steady();
+    flush_pending();
+    // Under load a flush covers mostly the same keys whatever its interval: as much time between
+    // flushes as one takes leaves Redis and this thread half of it to keep up.
+    SteadyTime end = clock_.steady();
+    SteadyTime::duration least = options_.flush_interval;
+    SteadyTime::duration most = std::max(options_.flush_interval, options_.flush_interval_max);
+    next_flush_ = end + std::clamp(end - begin, least, most);
+}
+
+void Processor::flush_pending() {
+    SteadyTime begin = clock_.steady();
+    std::vector<PartitionState*> due;
+    for (auto& state : partitions_)
+        if (state->positioned() && state->pending())
+            due.push_back(state.get());
+    flush_blocked_ = false;
+    if (due.empty())
+        return;
+    if (!write_dead_letters(due)) {
+        flush_blocked_ = true;
+        wait_backoff();
+        return;
+    }
+    std::vector<Flush> flushes;
+    flushes.reserve(due.size());
+    for (PartitionState* state : due)
+        flushes.push_back(state->flush());
+    auto outcomes = store_.apply(flushes, thresholds_.get());
+    if (!outcomes) {
+        // Applied or not, the next look at the stored offsets tells. A store that can be read may
+        // still refuse writes: nothing more is read until a flush has gone through.
+        must_synchronise_ = true;
+        flush_blocked_ = true;
+        telemetry_->flush_failed.add(1);
+        trouble(outcomes.error().message);
+        wait_backoff();
+        return;
+    }
+    crash_points_.pass(CrashPoint::processor_after_flush);
+    for (std::size_t i = 0; i < due.size(); ++i)
+        settle(*due[i], flushes[i], outcomes.value()[i]);
+    telemetry_->flushed(clock_.steady() - begin);
+}
+
+void Processor::settle(PartitionState& state, const Flush& flush, const FlushOutcome& outcome) {
+    switch (outcome.kind) {
+        case FlushOutcome::Kind::applied:
+            applied(state, flush, outcome);
+            return;
+        case FlushOutcome::Kind::conflict:
+            must_synchronise_ = true;
+            return;
+        case FlushOutcome::Kind::refused:
+            flush_blocked_ = true;
+            trouble(outcome.reason);
+            wait_backoff();
+            return;
+    }
+}
+
+void Processor::applied(PartitionState& state, const Flush& flush, const FlushOutcome& outcome) {
+    publisher_.touched(outcome.totals);
+    crash_points_.pass(CrashPoint::processor_before_publish);
+    state.mark_flushed();
+    consumer_->commit_hint(state.partition(), flush.end);
+    telemetry_->counted(flush.books);
+    std::lock_guard lock(mutex_);
+    snapshot_.flushes += 1;
+    snapshot_.since_start.counted += flush.books.counted;
+    snapshot_.since_start.duplicates += flush.books.duplicates;
+    snapshot_.since_start.dead_lettered += flush.books.dead_lettered;
+    snapshot_.since_start.expired += flush.books.expired;
+}
+
+}  // namespace adtally::processor
