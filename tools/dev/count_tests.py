@@ -12,7 +12,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 # Stages that are one check by themselves.
-CHECKS = {"format"}
+CHECKS = {"format", "sim"}
 
 
 @dataclass

@@ -7,10 +7,12 @@ help_test() {
 usage: ./dev test [STAGE…] [-- ARGS…]
 
   unit         the *_test executables (GoogleTest); ARGS go to ctest; GTEST_FILTER works
-  integration  pytest tests/integration, and the harness's own tests; ARGS go to pytest
+  integration  pytest tests/integration, and the tests of harness and simulation; ARGS go to pytest
   e2e          pytest tests/e2e; ARGS go to pytest: ./dev test e2e -- -k batch
   chaos        pytest tests/chaos: the full stack (Kafka, Redis) with parts killed under load; by
                name at full length (over an hour), in `all` shortened
+  sim          100,000 simulated worlds by seed (tests/sim); by name only, a short form is in unit;
+               ARGS go to adtally-sim: ./dev test sim -- --seed 4711
   tidy         format, the rules of tests/tidy, and the rules' own tests
   sanitizers   unit tests under ASan+UBSan and under TSan, and the e2e tests marked `smoke` on the
                ASan build
@@ -26,12 +28,13 @@ command_test() {
     local stages=() stage
     while [ $# -gt 0 ]; do
         case "$1" in
-            unit | integration | e2e) stages+=(build-release "$1") ;;
+            unit | integration | e2e | sim) stages+=(build-release "$1") ;;
             chaos)
                 # By name: the full length, if nothing else is wished.
                 export CHAOS_KILLS="${CHAOS_KILLS:-30}" CHAOS_FREEZES="${CHAOS_FREEZES:-10}"
                 export CHAOS_JOIN_SECONDS="${CHAOS_JOIN_SECONDS:-120}"
                 export OUTAGE_SECONDS="${OUTAGE_SECONDS:-60}"
+                export CHAOS_NETWORK_ROUNDS="${CHAOS_NETWORK_ROUNDS:-20}"
                 stages+=(build-release chaos)
                 ;;
             tidy) stages+=(format tidy) ;;
@@ -42,7 +45,7 @@ command_test() {
                 break
                 ;;
             *)
-                die "no test stage '$1'; there are: unit integration e2e chaos tidy sanitizers" 2
+                die "no test stage '$1'; see ./dev test --help" 2
                 ;;
         esac
         shift
@@ -107,9 +110,10 @@ stage_unit() {
     run_ctest "$results" release "$@"
 }
 
-# With the harness's own tests: what the others stand on.
-stage_integration() { run_pytest "$1" "tests/support tests/integration" "${@:2}"; }
+# With the tests of the harness and of the simulation: what the others stand on.
+stage_integration() { run_pytest "$1" "tests/support tests/sim tests/integration" "${@:2}"; }
 stage_e2e() { run_pytest "$1" tests/e2e "${@:2}"; }
+stage_sim() { build/release/bin/adtally-sim "${@:2}"; }
 stage_chaos() { run_pytest "$1" tests/chaos "${@:2}"; }
 
 stage_asan() {
