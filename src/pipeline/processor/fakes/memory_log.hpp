@@ -122,6 +122,7 @@ private:
             if (!assigned_) {
                 assigned_ = true;
                 std::vector<Partition> all;
+                all.reserve(static_cast<std::size_t>(log_.partitions_));
                 for (std::int32_t i = 0; i < log_.partitions_; ++i)
                     all.push_back(Partition{i});
                 listener_->on_assigned(all);

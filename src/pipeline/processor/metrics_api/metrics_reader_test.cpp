@@ -81,9 +81,7 @@ TEST_F(MetricsReader, ADayHas24HoursAndARangeAllItsDays) {
 }
 
 TEST_F(MetricsReader, TopIsHighestFirstAndCtrNeedsEnoughImpressions) {
-    std::vector<TestEvent> events;
-    for (int i = 0; i < 100; ++i)
-        events.push_back({.ad = 1, .time_ms = noon});
+    std::vector<TestEvent> events(100, TestEvent{.ad = 1, .time_ms = noon});
     events.push_back({.type = EventType::click, .ad = 1, .time_ms = noon});
     events.push_back({.ad = 2, .time_ms = noon});
     events.push_back({.type = EventType::click, .ad = 2, .time_ms = noon});

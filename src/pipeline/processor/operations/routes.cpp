@@ -218,6 +218,7 @@ void OperationsApi::trace(const Request& request, Responder responder) {
 Result<std::vector<std::optional<Offset>>> OperationsApi::counted_to(redis::Client& client) {
     ADTALLY_TRY(const auto info, log_.topic(options_.topic));
     std::vector<std::string> names;
+    names.reserve(static_cast<std::size_t>(info.partitions));
     for (std::int32_t i = 0; i < info.partitions; ++i)
         names.push_back(redis_sink::keys::offset(options_.topic, Partition{i}));
     std::vector<std::string_view> words{"MGET"};
