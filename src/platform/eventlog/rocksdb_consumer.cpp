@@ -45,6 +45,7 @@ Status RocksDbConsumer::poll(FetchedBatch& batch, std::size_t max_records, Deadl
     batch.clear();
     if (!std::exchange(assigned_, true)) {
         std::vector<Partition> all;
+        all.reserve(static_cast<std::size_t>(topic_.info().partitions));
         for (std::int32_t i = 0; i < topic_.info().partitions; ++i)
             all.push_back(Partition{i});
         listener_.on_assigned(all);

@@ -65,6 +65,19 @@ std::optional<Error> Cause::known() const {
     return known_;
 }
 
+bool is_of_one_connection(int code) {
+    switch (code) {
+        case RD_KAFKA_RESP_ERR__TRANSPORT:
+        case RD_KAFKA_RESP_ERR__TIMED_OUT:
+        case RD_KAFKA_RESP_ERR__RESOLVE:
+        case RD_KAFKA_RESP_ERR__SSL:
+        case RD_KAFKA_RESP_ERR__AUTHENTICATION:
+            return true;
+        default:
+            return false;
+    }
+}
+
 void tell(rd_kafka_conf_s* conf, Cause& cause) {
     rd_kafka_conf_set_opaque(conf, &cause);
     rd_kafka_conf_set_error_cb(conf, complain);

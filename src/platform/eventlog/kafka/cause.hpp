@@ -36,6 +36,9 @@ private:
     std::optional<Error> known_;
 };
 
+// An error of a connection: others may go on.
+bool is_of_one_connection(int code);
+
 // A handle made of `conf` tells `cause` what its connections complain of, whenever it is polled.
 // Takes the opaque of the handle.
 void tell(rd_kafka_conf_s* conf, Cause& cause);

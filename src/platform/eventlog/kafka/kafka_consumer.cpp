@@ -238,23 +238,14 @@ void KafkaConsumer::failed(const rd_kafka_message_t& message) {
 // A connection that ends is made anew, and others go on: only when the last one is gone nothing can
 // be read, which librdkafka says once. Then it is known by the connections' own words why.
 void KafkaConsumer::on_error(int code, std::string_view detail) {
-    switch (code) {
-        case RD_KAFKA_RESP_ERR__TRANSPORT:
-        case RD_KAFKA_RESP_ERR__TIMED_OUT:
-        case RD_KAFKA_RESP_ERR__RESOLVE:
-        case RD_KAFKA_RESP_ERR__SSL:
-        case RD_KAFKA_RESP_ERR__AUTHENTICATION:
-            cause_.note(code, detail);
-            return;
-        default:
-            break;
-    }
+    if (is_of_one_connection(code))
+        return cause_.note(code, detail);
     if (failure_)
         return;
-    Error error = to_error(code, "Kafka", detail);
-    if (auto known = cause_.known(); known && code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
-        error = std::move(*known);
-    failure_ = Failure{no_partition, std::move(error)};
+    auto known = cause_.known();
+    failure_ = Failure{no_partition, known && code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN
+                                         ? std::move(*known)
+                                         : to_error(code, "Kafka", detail)};
 }
 
 // Another process has joined under this one's name. Whatever the group says later finds no cursors,

@@ -42,40 +42,40 @@ int next_word(rd_kafka_t* handle) {
     return said;
 }
 
-Result<Handle> reader_at_the_end(const ClusterSettings& cluster, const std::string& group,
-                                 const std::string& topic, Milliseconds timeout) {
-    ADTALLY_TRY(auto conf,
-                make_conf(cluster,
-                          {{"group.id", group.empty() ? "adtally-reader" : group},
-                           {"enable.auto.commit", "false"},
-                           {"enable.partition.eof", "true"},
-                           {"fetch.wait.max.ms", "10"},
-                           {"socket.timeout.ms", std::to_string(std::max(timeout.count(), 10L))}}));
-    ADTALLY_TRY(auto handle, connect(Role::consumer, std::move(conf)));
-    rd_kafka_poll_set_consumer(handle.get());
-    ADTALLY_TRY(const auto ends, query_ends(handle.get(), topic, {Partition{0}}, timeout));
-    rd_kafka_assign(handle.get(), first_partition(topic, ends.front().end).get());
-    return handle;
+// False while it is not known where that is: a topic that was just made has no leader yet.
+bool stand_at_the_end(rd_kafka_t* handle, const std::string& topic, Milliseconds timeout) {
+    const auto ends = query_ends(handle, topic, {Partition{0}}, timeout);
+    if (ends)
+        rd_kafka_assign(handle, first_partition(topic, ends.value().front().end).get());
+    return ends.has_value();
 }
 
 }  // namespace
 
 Status check_rights(const ClusterSettings& cluster, const std::string& group,
                     const std::string& topic, Milliseconds timeout) {
-    const auto reader = reader_at_the_end(cluster, group, topic, timeout);
-    if (!reader)
-        return ok();
-    rd_kafka_t* handle = reader.value().get();
-    bool joins = group.empty();
+    const auto span = std::to_string(std::max(timeout.count(), 10L));
+    ADTALLY_TRY(auto conf,
+                make_conf(cluster, {{"group.id", group.empty() ? "adtally-reader" : group},
+                                    {"enable.auto.commit", "false"},
+                                    {"enable.partition.eof", "true"},
+                                    {"fetch.wait.max.ms", "10"},
+                                    {"socket.timeout.ms", span}}));
+    ADTALLY_TRY(const auto handle, connect(Role::consumer, std::move(conf)));
+    rd_kafka_poll_set_consumer(handle.get());
+    bool stands = false;
     bool reads = false;
+    bool joins = group.empty();
     for (const Deadline deadline = Deadline::after(timeout); !deadline.passed();) {
         int said = 0;
+        if (!stands)
+            stands = stand_at_the_end(handle.get(), topic, deadline.left());
         if (!joins) {
-            said = ask_group(handle, topic, std::min(at_once, deadline.left()));
+            said = ask_group(handle.get(), topic, std::min(at_once, deadline.left()));
             joins = said == 0;
         }
         if (!is_refusal(said))
-            said = next_word(handle);
+            said = next_word(handle.get());
         if (said == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED && !group.empty())
             return to_error(said, "consumer group " + group);
         if (said == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED)

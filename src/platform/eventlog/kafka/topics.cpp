@@ -167,6 +167,7 @@ Status Topics::create(const LogOptions::Topic& topic) {
 Result<std::vector<Watermarks>> Topics::watermarks(std::string_view name) {
     ADTALLY_TRY(const auto topic, info(name));
     std::vector<Partition> all;
+    all.reserve(static_cast<std::size_t>(topic.partitions));
     for (std::int32_t i = 0; i < topic.partitions; ++i)
         all.push_back(Partition{i});
     return query_ends(handle_.get(), topic.name, all, timeout_);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <optional>
 #include <stdexcept>
 #include <utility>
 
@@ -69,30 +70,34 @@ void Spooler::to_target(std::uint64_t arrival, Held held) {
 }
 
 void Spooler::answered(std::uint64_t arrival, Held held, Status status) {
-    const bool final = status || status.error().code == ErrorCode::too_large;
-    bool now = false;
-    bool tell = !final;
+    if (status || status.error().code == ErrorCode::too_large) {
+        bool waited_for = false;
+        {
+            std::lock_guard lock(mutex_);
+            --on_their_way_;
+            waited_for = state_ != State::direct;
+        }
+        if (waited_for)
+            changed_.notify_all();
+        return held.done(std::move(status));
+    }
+    std::optional<Held> at_once;  // when nobody would take it up later
     {
         std::lock_guard lock(mutex_);
         --on_their_way_;
-        tell = tell || state_ != State::direct;
-        if (!final) {
-            target_trouble_ = status.error().message;
-            now = closing_;  // nobody would take it up later
-            if (now)
-                ++being_spooled_;
-            else
-                failed_.emplace(arrival, std::move(held));
-            if (state_ == State::direct)
-                state_ = State::leaving;
+        target_trouble_ = status.error().message;
+        if (state_ == State::direct)
+            state_ = State::leaving;
+        if (closing_) {
+            ++being_spooled_;
+            at_once = std::move(held);
+        } else {
+            failed_.emplace(arrival, std::move(held));
         }
     }
-    if (tell)
-        changed_.notify_all();
-    if (final)
-        held.done(std::move(status));
-    else if (now)
-        to_spool(std::move(held));
+    changed_.notify_all();
+    if (at_once)
+        to_spool(std::move(*at_once));
 }
 
 // The caller has counted it in being_spooled_.
