@@ -163,8 +163,9 @@ class KafkaBroker:
 
     def _format(self, jars, properties):
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
+        # In one word: an id may begin with a dash.
         result = subprocess.run(
-            self._java(jars, "kafka.tools.StorageTool", "format", "--cluster-id", cluster,
+            self._java(jars, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster}",
                        "--config", str(properties)),
             capture_output=True, text=True, check=False)
         if result.returncode != 0:

@@ -40,7 +40,7 @@ def finish(cluster, load, oracle, record_property, **more):
     cluster.wait_ready()
     load.wait_for(100)
     load.finish()
-    eventually(lambda: spooled(cluster) == 0, COUNTED_SECONDS, "empty spools")
+    eventually(lambda: cluster.spooled() == 0, COUNTED_SECONDS, "empty spools")
     assert set(oracle.possible()) <= set(HASTY_ADS)
     status = assert_exact(cluster, oracle, COUNTED_SECONDS)
     figures(record_property, oracle, status, answers=dict(load.answers), **more)
@@ -92,7 +92,7 @@ def test_a_collector_is_killed_while_it_spools(cluster, oracle, seed, record_pro
         for _ in range(max(1, KILLS // 3)):
             load.wait_for(100)
             cluster.broker.kill9()
-            eventually(lambda: spooled(cluster) > 100, 60, "events in the spools")
+            eventually(lambda: cluster.spooled() > 100, 60, "events in the spools")
             victim = chance.choice(cluster.collectors)
             victim.kill9()
             load.wait_for(20)
@@ -100,7 +100,7 @@ def test_a_collector_is_killed_while_it_spools(cluster, oracle, seed, record_pro
             victim.wait_ready()
             load.wait_for(20)
             cluster.broker.start()
-            eventually(lambda: spooled(cluster) == 0, 60, "empty spools")
+            eventually(lambda: cluster.spooled() == 0, 60, "empty spools")
         finish(cluster, load, oracle, record_property, kills=max(1, KILLS // 3))
 
 
@@ -187,11 +187,6 @@ def test_the_broker_is_frozen_for_longer_than_the_window(tmp_path, oracle, seed,
                 let_pass(window + 10)
                 load.wait_for(100)
                 cluster.broker.process.send_signal(signal.SIGCONT)
-                eventually(lambda: spooled(cluster) == 0, 60, "empty spools")
+                eventually(lambda: cluster.spooled() == 0, 60, "empty spools")
             finish(cluster, load, oracle, record_property, seconds=window + 10)
         assert set(load.answers) == {202}
-
-
-def spooled(cluster):
-    components = [each.health()["components"] for each in cluster.collectors if each.is_running]
-    return sum(int(each["eventLog"]["details"]["spoolEvents"]) for each in components)

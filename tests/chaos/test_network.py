@@ -14,7 +14,7 @@ import pytest
 from support.books import assert_exact, figures
 from support.load import HASTY_ADS, Load
 from support.network import ProxiedCluster
-from support.wait import let_pass
+from support.wait import eventually, let_pass
 
 ROUNDS = int(os.environ.get("CHAOS_NETWORK_ROUNDS", "2"))
 MOST_SECONDS_BETWEEN = 1.0
@@ -72,6 +72,7 @@ def test_the_network_fails_between_the_parts(cluster, oracle, seed, record_prope
         cluster.wait_ready()
         load.wait_for(100)
         load.finish()
+    eventually(lambda: cluster.spooled() == 0, COUNTED_SECONDS, "empty spools")
     assert set(oracle.possible()) <= set(HASTY_ADS)
     status = assert_exact(cluster, oracle, COUNTED_SECONDS)
     assert all(link.bytes > 0 for link in cluster.links.values())

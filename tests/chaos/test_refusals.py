@@ -88,8 +88,8 @@ def assert_well(cluster, oracle):
     cluster.wait_ready()
 
     def is_well():
-        details = cluster.collectors[0].health()["components"]["eventLog"]["details"]
-        assert details["spoolEvents"] == "0" and "behind" not in details, details
+        assert cluster.spooled() == 0
+        assert "behind" not in what_health_says(cluster.collectors[0])
         return all(service.health()["status"] == "UP" for service in cluster.services)
 
     eventually(is_well, 60, "health of all services, and an empty spool")

@@ -182,6 +182,11 @@ class Cluster:
         answer.raise_for_status()
         return answer.json()
 
+    def spooled(self):
+        """Events that collectors have answered for and not yet passed on to Kafka."""
+        components = [each.health()["components"] for each in self.collectors if each.is_running]
+        return sum(int(each["eventLog"]["details"]["spoolEvents"]) for each in components)
+
     def log_tail(self):
         parts = [self.redis_server, *self.services]
         return "\n".join(f"--- {part.name}\n{part.log_tail()}" for part in parts)

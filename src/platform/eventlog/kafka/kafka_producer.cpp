@@ -22,9 +22,7 @@ void error(rd_kafka_t* handle, int code, const char* reason, void* opaque) {
     auto& producer = *static_cast<KafkaProducer*>(opaque);
     if (code != RD_KAFKA_RESP_ERR__FATAL)
         return producer.on_error(code, reason);
-    std::array<char, 512> said{};
-    const int fatal = rd_kafka_fatal_error(handle, said.data(), said.size());
-    producer.on_fatal(fatal, said.data());
+    producer.on_fatal(handle);
 }
 
 Properties properties_of(const ProducerOptions& options) {
@@ -129,6 +127,9 @@ std::uint32_t KafkaProducer::send(Client& client, std::string_view topic, Append
     const std::size_t records = append.batch.size();
     for (std::size_t i = 0; i < records; ++i) {
         if (const int failure = produce(client, handle, append, i); failure != 0) {
+            // The handle may know the reason before its callback tells it.
+            if (failure == RD_KAFKA_RESP_ERR__FATAL)
+                note_fatal(client.handle.get());
             append.failure = failure;
             return static_cast<std::uint32_t>(records - i);
         }
@@ -230,9 +231,15 @@ void KafkaProducer::on_error(int code, std::string_view detail) {
         set_trouble(std::move(known->message));
 }
 
-void KafkaProducer::on_fatal(int code, std::string_view detail) {
-    set_trouble(to_error(code, "Kafka", detail).message);
+void KafkaProducer::on_fatal(rd_kafka_s* handle) {
+    note_fatal(handle);
     fatal_ = true;
+}
+
+void KafkaProducer::note_fatal(rd_kafka_s* handle) {
+    std::array<char, 512> detail{};
+    const int code = rd_kafka_fatal_error(handle, detail.data(), detail.size());
+    set_trouble(to_error(code, "Kafka", detail.data()).message);
 }
 
 void KafkaProducer::set_trouble(std::string reason) {
@@ -265,6 +272,8 @@ void KafkaProducer::report_loop() {
     while (!closing_ || appends_in_flight_ > 0) {
         if (client_ == nullptr)
             replace_client();
+        else if (closing_)
+            rd_kafka_flush(client_->handle.get(), poll_ms);  // what lingers goes now
         else
             rd_kafka_poll(client_->handle.get(), poll_ms);
         if (fatal_.exchange(false))
@@ -304,9 +313,6 @@ void KafkaProducer::close() {
         std::unique_lock lock(client_mutex_);
         if (closing_.exchange(true))
             return;
-        // What lingers goes now.
-        if (client_ != nullptr)
-            rd_kafka_flush(client_->handle.get(), 0);
     }
     closed_.notify_all();
     reports_.join();

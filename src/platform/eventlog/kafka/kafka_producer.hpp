@@ -65,7 +65,7 @@ public:
     // Called by librdkafka.
     void on_report(void* append, int code);
     void on_error(int code, std::string_view detail);
-    void on_fatal(int code, std::string_view detail);
+    void on_fatal(rd_kafka_s* handle);
 
 private:
     struct Append;
@@ -83,6 +83,7 @@ private:
     std::uint32_t send(Client& client, std::string_view topic, Append& append);
     void settle(Append& append, std::uint32_t records);
     Error failed(int code);
+    void note_fatal(rd_kafka_s* handle);
     void report_loop();
     void give_up_client();
     void replace_client();
