@@ -142,9 +142,11 @@ class KafkaBroker:
         self.process = None
 
     def tool(self, main, *arguments, stdin=""):
-        """Runs one of Kafka's own command line tools to its end; what it printed."""
+        """Runs one of Kafka's own command line tools to its end; what it printed. `main`: a class
+        of org.apache.kafka.tools, or a full name."""
+        name = main if "." in main else f"org.apache.kafka.tools.{main}"
         result = subprocess.run(
-            [*self._java(fetch_jars(self._say), f"org.apache.kafka.tools.{main}"),
+            [*self._java(fetch_jars(self._say), name),
              "--bootstrap-server", self.address, *arguments],
             input=stdin, capture_output=True, text=True, check=False)
         if result.returncode != 0:

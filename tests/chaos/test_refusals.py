@@ -229,3 +229,28 @@ def test_a_full_disk_of_the_broker(tmp_path, small_disk, oracle, events):
         broker.stop()
         broker.start()
         assert_well(cluster, oracle)
+
+
+def test_a_broker_that_takes_small_batches_only(tmp_path, oracle, events):
+    """Told while all runs, then found at the start."""
+    with Cluster(tmp_path, settings=["kafka.partitions=1"]) as cluster:
+        client, collector = Collector(cluster, oracle), cluster.collectors[0]
+        assert client.deliver(events.events(500)).status_code == 202
+        cluster.broker.tool("kafka.admin.ConfigCommand", "--alter", "--entity-type", "topics",
+                            "--entity-name", "ad-events",
+                            "--add-config", "max.message.bytes=10000")
+        assert client.deliver(events.events(500)).status_code == 202
+        small = ["kafka takes small records only"]
+        eventually(lambda: is_said(collector, small), SAID_SECONDS, "a line of the smaller limit")
+        assert_well(cluster, oracle)
+        assert client.deliver(events.events(500)).status_code == 202
+        assert_well(cluster, oracle)
+        assert is_said(collector, ["Message size too large"]) == {"spool_filling": 1}
+
+        assert collector.stop() == 0
+        collector.log_path.unlink()
+        collector.start()
+        collector.wait_ready()
+        eventually(lambda: is_said(collector, small), SAID_SECONDS, "a line of the smaller limit")
+        assert client.deliver(events.events(500)).status_code == 202
+        assert_well(cluster, oracle)

@@ -147,6 +147,20 @@ private:
             producer_.well();
         if (failures > 1 && !asked_)
             logger_.info("kafka is there");
+        ask_limits(stop);
+    }
+
+    // A cluster may not tell (rights), and then takes what brokers take by default.
+    void ask_limits(const std::stop_token& stop) {
+        const auto limit = topics_.max_batch_bytes(stop);
+        if (!limit)
+            return logger_.info("kafka's limits are not known",
+                                {{"reason", std::string_view(limit.error().message)}});
+        producer_.set_broker_limit(limit.value());
+        if (const std::size_t bytes = producer_.max_record_bytes();
+            bytes < options_.max_record_bytes)
+            logger_.warn("kafka takes small records only",
+                         {{"max_record_bytes", static_cast<std::int64_t>(bytes)}});
     }
 
     // A broker whose disk is full takes connections, and appends time out without a word. It says
@@ -154,6 +168,8 @@ private:
     void explain_silence(const std::stop_token& stop) {
         for (std::uint64_t seen = 0; wait(stop, look_every);) {
             const std::uint64_t before = std::exchange(seen, producer_.acknowledged());
+            if (producer_.take_limit_doubt())
+                ask_limits(stop);
             const LogHealth now = producer_.health();
             if (now.appends_in_flight == 0 || seen != before || !now.up)
                 continue;

@@ -4,6 +4,7 @@
 #include <librdkafka/rdkafka.h>
 #include <pthread.h>
 
+#include <algorithm>
 #include <array>
 #include <stdexcept>
 #include <utility>
@@ -25,7 +26,11 @@ void error(rd_kafka_t* handle, int code, const char* reason, void* opaque) {
     producer.on_fatal(handle);
 }
 
-Properties properties_of(const ProducerOptions& options) {
+constexpr std::size_t batch_headroom = 64u << 10;
+// A record alone in its batch, with its headers and Kafka's own framing, is so much larger.
+constexpr std::size_t around_a_record = 4u << 10;
+
+Properties properties_of(const ProducerOptions& options, std::size_t max_batch_bytes) {
     const auto deadline = std::to_string(options.deadline.count());
     return {
         {"enable.idempotence", "true"},
@@ -34,7 +39,7 @@ Properties properties_of(const ProducerOptions& options) {
         {"message.timeout.ms", deadline},
         {"request.timeout.ms", deadline},
         {"compression.codec", "lz4"},
-        {"message.max.bytes", std::to_string(options.max_record_bytes + (64u << 10))},
+        {"message.max.bytes", std::to_string(max_batch_bytes)},
         {"batch.size", "1000000"},
         // Bounded in bytes by us and by kbytes, not by the number of records.
         {"queue.buffering.max.messages", "5000000"},
@@ -51,9 +56,13 @@ struct KafkaProducer::Append {
     std::size_t bytes;
     std::atomic<std::uint32_t> open;
     std::atomic<int> failure{0};
+    std::atomic<bool> some_written{false};
 };
 
-KafkaProducer::KafkaProducer(ProducerOptions options) : options_(std::move(options)) {
+KafkaProducer::KafkaProducer(ProducerOptions options)
+    : options_(std::move(options)),
+      max_batch_bytes_(options_.max_record_bytes + batch_headroom),
+      max_record_bytes_(options_.max_record_bytes) {
     client_ = make_client();
     reports_ = std::thread([this] { report_loop(); });
 }
@@ -63,7 +72,7 @@ KafkaProducer::~KafkaProducer() {
 }
 
 std::unique_ptr<KafkaProducer::Client> KafkaProducer::make_client() {
-    auto conf = make_conf(options_.cluster, properties_of(options_));
+    auto conf = make_conf(options_.cluster, properties_of(options_, max_batch_bytes_));
     if (!conf)
         throw std::runtime_error(conf.error().message);
     rd_kafka_conf_set_opaque(conf.value().get(), this);
@@ -80,10 +89,10 @@ std::unique_ptr<KafkaProducer::Client> KafkaProducer::make_client() {
 std::optional<Error> KafkaProducer::refusal(const RecordBatch& batch) const {
     for (std::size_t i = 0; i < batch.size(); ++i) {
         const auto [key, value] = batch[i];
-        if (key.size() + value.size() > options_.max_record_bytes)
+        if (key.size() + value.size() > max_record_bytes_)
             return Error{ErrorCode::too_large,
                          fmt::format("a record of {} bytes is over the event log's limit of {}",
-                                     key.size() + value.size(), options_.max_record_bytes)};
+                                     key.size() + value.size(), max_record_bytes_.load())};
     }
     if (bytes_in_flight_ + batch.byte_size() > options_.max_bytes_in_flight)
         return Error{ErrorCode::overloaded, "too many bytes wait for Kafka: try again later"};
@@ -131,6 +140,7 @@ std::uint32_t KafkaProducer::send(Client& client, std::string_view topic, Append
             if (failure == RD_KAFKA_RESP_ERR__FATAL)
                 note_fatal(client.handle.get());
             append.failure = failure;
+            append.some_written = i > 0;  // or will be
             return static_cast<std::uint32_t>(records - i);
         }
     }
@@ -185,8 +195,12 @@ int KafkaProducer::produce(Client& client, rd_kafka_topic_s* topic, Append& appe
 
 void KafkaProducer::on_report(void* opaque, int code) {
     auto& append = *static_cast<Append*>(opaque);
-    if (code != 0)
+    if (code == 0) {
+        if (!append.some_written.load(std::memory_order_relaxed))
+            append.some_written.store(true, std::memory_order_relaxed);
+    } else {
         append.failure = code;
+    }
     settle(append, 1);
 }
 
@@ -205,7 +219,15 @@ void KafkaProducer::settle(Append& append, std::uint32_t records) {
         append.done(ok());
         return;
     }
-    append.done(failed(failure));
+    Error error = failed(failure);
+    // The limit at the door is above the broker's: no fault of these records.
+    if (error.code == ErrorCode::too_large) {
+        limit_doubted_ = true;
+        error.code = ErrorCode::unavailable;
+    }
+    if (append.some_written)
+        error.code = ErrorCode::timed_out;
+    append.done(std::move(error));
 }
 
 // That the time is over, or the client given up, says nothing of the reason: that was said before.
@@ -276,24 +298,37 @@ void KafkaProducer::report_loop() {
             rd_kafka_flush(client_->handle.get(), poll_ms);  // what lingers goes now
         else
             rd_kafka_poll(client_->handle.get(), poll_ms);
-        if (fatal_.exchange(false))
-            give_up_client();
+        if (client_ != nullptr && (fatal_ || renew_))
+            end_client();
     }
 }
 
-// Its sequence is lost: nothing of it will be acknowledged any more. What was on its way may have
-// arrived, and is reported so.
-void KafkaProducer::give_up_client() {
+// What of it is on its way is reported first.
+void KafkaProducer::end_client() {
     std::unique_ptr<Client> old;
     {
         std::unique_lock lock(client_mutex_);
         old = std::move(client_);
     }
+    renew_ = false;
     rd_kafka_t* handle = old->handle.get();
-    rd_kafka_purge(handle, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-    while (rd_kafka_outq_len(handle) > 0)
-        rd_kafka_poll(handle, poll_ms);
+    while (rd_kafka_outq_len(handle) > 0) {
+        // Its sequence is lost: nothing of it will be acknowledged any more. What was on its way
+        // may have arrived, and is reported so.
+        if (fatal_)
+            rd_kafka_purge(handle, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+        rd_kafka_flush(handle, poll_ms);
+    }
+    fatal_ = false;
     ++rebuilds_;
+}
+
+void KafkaProducer::set_broker_limit(std::size_t bytes) {
+    const std::size_t batch = std::min(options_.max_record_bytes + batch_headroom, bytes);
+    max_record_bytes_ =
+        std::min(options_.max_record_bytes, batch > around_a_record ? batch - around_a_record : 0);
+    if (max_batch_bytes_.exchange(batch) != batch)
+        renew_ = true;
 }
 
 void KafkaProducer::replace_client() {

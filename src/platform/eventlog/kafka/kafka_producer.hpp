@@ -3,9 +3,9 @@
 //
 // Promise. The completion of an append is called once: with success when the broker has
 // acknowledged every record of the batch, with `timed_out` when the deadline passed and some may be
-// there all the same, with `unavailable` when none was given to a broker. A fatal error of the
-// idempotent producer (its sequence is lost) fails what is in flight; then a new producer takes its
-// place.
+// there all the same (also when it is known of some), with `unavailable` when none is there. A
+// fatal error of the idempotent producer (its sequence is lost) fails what is in flight; then a new
+// producer takes its place.
 //
 // Records keep their order within a key as long as no append fails. Their partition is the one of
 // the Java client: librdkafka's murmur2.
@@ -48,7 +48,12 @@ public:
 
     void append(std::string_view topic, RecordBatch batch, AppendDone done) override;
     LogHealth health() const override;
-    std::size_t max_record_bytes() const override { return options_.max_record_bytes; }
+    std::size_t max_record_bytes() const override { return max_record_bytes_; }
+    // The broker takes batches (Kafka's max.message.bytes) up to so many bytes. A smaller limit
+    // than before ends the connection when what it carries has been reported.
+    void set_broker_limit(std::size_t bytes);
+    // The broker has found a batch too large: it may have been told another limit. Once.
+    bool take_limit_doubt() { return limit_doubted_.exchange(false); }
 
     // Refuses new appends; what is pending is reported, by the deadline at the latest.
     void close();
@@ -85,7 +90,7 @@ private:
     Error failed(int code);
     void note_fatal(rd_kafka_s* handle);
     void report_loop();
-    void give_up_client();
+    void end_client();
     void replace_client();
     std::optional<Error> refusal(const RecordBatch& batch) const;
 
@@ -94,6 +99,10 @@ private:
     std::atomic<std::uint64_t> bytes_in_flight_{0};
     std::atomic<bool> closing_{false};
     std::atomic<bool> fatal_{false};
+    std::atomic<bool> renew_{false};
+    std::atomic<bool> limit_doubted_{false};
+    std::atomic<std::size_t> max_batch_bytes_;
+    std::atomic<std::size_t> max_record_bytes_;
     std::atomic<std::uint64_t> rebuilds_{0};
     std::atomic<std::uint64_t> acknowledged_{0};
     std::atomic<bool> troubled_{false};  // there is something for well() to do

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <limits>
 #include <stdexcept>
 #include <utility>
 
@@ -30,6 +32,24 @@ void free_text(char* text) {
 
 int ms(Milliseconds span) {
     return static_cast<int>(span.count());
+}
+
+Result<std::size_t> batch_limit_of(const rd_kafka_ConfigResource_t* topic) {
+    const std::string what =
+        fmt::format("the limits of topic {}", rd_kafka_ConfigResource_name(topic));
+    if (const auto failure = rd_kafka_ConfigResource_error(topic); failure != 0)
+        return to_error(failure, what);
+    std::size_t count = 0;
+    const auto* const* entries = rd_kafka_ConfigResource_configs(topic, &count);
+    for (std::size_t i = 0; i < count; ++i) {
+        if (std::string_view{rd_kafka_ConfigEntry_name(entries[i])} != "max.message.bytes")
+            continue;
+        const std::string_view value{rd_kafka_ConfigEntry_value(entries[i])};
+        std::size_t bytes = 0;
+        if (std::from_chars(value.data(), value.data() + value.size(), bytes).ec == std::errc{})
+            return bytes;
+    }
+    return Error{ErrorCode::not_found, what + ": max.message.bytes is not among them"};
 }
 
 }  // namespace
@@ -162,6 +182,38 @@ Status Topics::create(const LogOptions::Topic& topic) {
         }
     }
     return ok();
+}
+
+Result<std::size_t> Topics::max_batch_bytes(const std::stop_token& stop) {
+    std::vector<Owned<rd_kafka_ConfigResource_t, rd_kafka_ConfigResource_destroy>> asked;
+    std::vector<rd_kafka_ConfigResource_t*> all;
+    asked.reserve(topics_.size());
+    all.reserve(topics_.size());
+    for (const LogOptions::Topic& topic : topics_) {
+        asked.emplace_back(
+            rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic.name.c_str()));
+        all.push_back(asked.back().get());
+    }
+    const Owned<rd_kafka_queue_t, rd_kafka_queue_destroy> answers{
+        rd_kafka_queue_new(handle_.get())};
+    rd_kafka_DescribeConfigs(handle_.get(), all.data(), all.size(), nullptr, answers.get());
+    Owned<rd_kafka_event_t, rd_kafka_event_destroy> event;
+    const Deadline deadline = Deadline::after(timeout_);
+    while (event == nullptr && !deadline.passed() && !stop.stop_requested())
+        event.reset(rd_kafka_queue_poll(answers.get(), ms(look_every)));
+    if (event == nullptr)
+        return Error{ErrorCode::timed_out, "Kafka does not say the limits of its topics"};
+    if (const auto failure = rd_kafka_event_error(event.get()); failure != 0)
+        return to_error(failure, "the limits of topics", rd_kafka_event_error_string(event.get()));
+    std::size_t count = 0;
+    const auto* const* resources = rd_kafka_DescribeConfigs_result_resources(
+        rd_kafka_event_DescribeConfigs_result(event.get()), &count);
+    auto smallest = std::numeric_limits<std::size_t>::max();
+    for (std::size_t i = 0; i < count; ++i) {
+        ADTALLY_TRY(const std::size_t limit, batch_limit_of(resources[i]));
+        smallest = std::min(smallest, limit);
+    }
+    return smallest;
 }
 
 Result<std::vector<Watermarks>> Topics::watermarks(std::string_view name) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,8 @@ public:
     // wished. `not_found` for a topic that is not of this log.
     Result<TopicInfo> info(std::string_view name);
     Result<std::vector<Watermarks>> watermarks(std::string_view name);
+    // The largest batch that every topic takes, in bytes, as the cluster says at this moment.
+    Result<std::size_t> max_batch_bytes(const std::stop_token& stop);
     const LogOptions::Topic* options_of(std::string_view name) const;
 
 private:
