@@ -1,5 +1,6 @@
 // One event, an array of them, or lines of them; the objects themselves are read by object_reader.
 #include "base/assert.hpp"
+#include "domain/canonical_reader.hpp"
 #include "domain/codec.hpp"
 #include "domain/object_reader.hpp"
 
@@ -55,6 +56,7 @@ struct Decoder::Impl {
     ondemand::parser parser;
     std::string copy;  // of an input without room behind it
     Event event;       // of a batch
+    CanonicalReader canonical;
 
     // The same bytes with decode_padding readable bytes behind them.
     std::string_view padded(std::string_view json, std::size_t padding) {
@@ -175,6 +177,8 @@ std::optional<Rejection> Decoder::decode_client(std::string_view json, std::size
 
 std::optional<Rejection> Decoder::decode_stored(std::string_view json, std::size_t padding,
                                                 Event& into) {
+    if (impl_->canonical.read(json, into))
+        return std::nullopt;
     return impl_->decode_object(impl_->padded(json, padding), Mode::stored, TimestampMs{}, into);
 }
 

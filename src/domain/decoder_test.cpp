@@ -1,4 +1,7 @@
+#include <arpa/inet.h>
 #include <gmock/gmock.h>
+
+#include <array>
 
 #include "domain/test_support.hpp"
 
@@ -121,6 +124,20 @@ TEST(Decoder, EachFieldHasItsRange) {
     EXPECT_EQ(with(R"("ip":"::ffff:203.0.113.7")"), "accepted");
     EXPECT_EQ(with(R"("ip":"203.0.113.256")"), "invalid_value ip");
     EXPECT_EQ(with(R"("ip":"fe80::1%eth0")"), "invalid_value ip");
+}
+
+TEST(Decoder, AnAddressIsWhatTheSystemCallsOne) {
+    for (const std::string address :
+         {"0.0.0.0", "255.255.255.255", "10.20.30.4", "1.2.3", "1.2.3.", "1.2.3.4.", ".1.2.3",
+          "1..2.3", "01.2.3.4", "1.2.3.00", "1.2.3.1234", "1.2.3.4.5", "256.2.3.4", "1.2.3.4 ",
+          "1,2.3.4", "::", "1::2:3", "1.2.3.a"}) {
+        std::array<unsigned char, 16> bytes;
+        const bool is_address = ::inet_pton(AF_INET, address.c_str(), bytes.data()) == 1 ||
+                                ::inet_pton(AF_INET6, address.c_str(), bytes.data()) == 1;
+        EXPECT_EQ(client_outcome(event_with(R"(,"ip":")" + address + "\"")),
+                  is_address ? "accepted" : "invalid_value ip")
+            << address;
+    }
 }
 
 TEST(Decoder, TimestampsComeInThreeForms) {

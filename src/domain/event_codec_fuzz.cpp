@@ -3,7 +3,8 @@
 // - what is accepted, once completed and encoded, is read back as a stored record and encodes to
 //   the same bytes;
 // - what a client may send is JSON for another parser too;
-// - the bytes behind the input do not decide whether it is accepted.
+// - the bytes behind the input do not decide whether it is accepted;
+// - a stored record is the same event to both of its readers.
 #include <boost/json.hpp>
 #include <cstdint>
 #include <cstring>
@@ -38,6 +39,16 @@ void check_round_trip(const Event& event) {
     std::string first = canonical(event);
     ADTALLY_ASSERT(!decoder.decode_stored(first, 0, again));
     ADTALLY_ASSERT(canonical(again) == first);
+}
+
+// With a space in front only the general reader takes it.
+void check_readers_agree(std::string_view record, bool accepted, const Event& event) {
+    static Decoder decoder;
+    static Event general;
+    const std::string spaced = " " + std::string{record};
+    const bool accepted_too = !decoder.decode_stored(spaced, 0, general);
+    ADTALLY_ASSERT(accepted_too == accepted);
+    ADTALLY_ASSERT(!accepted || canonical(general) == canonical(event));
 }
 
 void check_json(std::string_view text) {
@@ -77,7 +88,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             });
         ADTALLY_ASSERT(!broken || !broken->code.empty());
     }
-    if (!decoder.decode_stored(roomy, decode_padding, event))
+    const bool accepted = !decoder.decode_stored(roomy, decode_padding, event);
+    check_readers_agree(input, accepted, event);
+    if (accepted)
         check_round_trip(event);
     return 0;
 }

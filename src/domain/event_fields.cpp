@@ -36,11 +36,31 @@ Verdict set_event_id(Event& event, std::string_view text) {
     return Verdict::ok;
 }
 
+// Dotted quads as they are usually written; inet_pton knows the others.
+bool is_plain_ipv4(std::string_view text) {
+    int parts = 0;
+    for (std::size_t at = 0; at < text.size() && parts < 4; ++at) {
+        const std::size_t begin = at;
+        unsigned value = 0;
+        for (; at < text.size() && text[at] >= '0' && text[at] <= '9' && at - begin < 3; ++at)
+            value = value * 10 + static_cast<unsigned>(text[at] - '0');
+        const bool has_leading_zero = text[begin] == '0' && at - begin > 1;
+        if (at == begin || value > 255 || has_leading_zero)
+            return false;
+        ++parts;
+        if (at == text.size())
+            return parts == 4;
+        if (text[at] != '.')
+            return false;
+    }
+    return false;
+}
+
 Verdict set_ip(Event& event, std::string_view text) {
     std::array<char, limits::ip_bytes + 1> terminated{};
     if (text.size() > limits::ip_bytes)
         return Verdict::too_long;
-    if (!text.empty()) {
+    if (!text.empty() && !is_plain_ipv4(text)) {
         std::memcpy(terminated.data(), text.data(), text.size());
         std::array<unsigned char, 16> address;
         if (::inet_pton(AF_INET, terminated.data(), address.data()) != 1 &&
