@@ -91,6 +91,7 @@ struct Sums {
     std::int64_t redriven = 0;
     std::int64_t already = 0;
     std::int64_t uncertain = 0;
+    std::int64_t cut = 0;
     std::int64_t failed = 0;
     std::string error;
 
@@ -98,6 +99,7 @@ struct Sums {
         redriven += number_of(report, "redriven");
         already += number_of(report, "already");
         uncertain += number_of(report, "uncertain");
+        cut += number_of(report, "cut");
         failed += number_of(report, "failed");
         if (error.empty())
             error = text_of(report, "error");
@@ -111,9 +113,14 @@ int close(const Sums& sums, const DltOptions& options, std::ostream& out, std::o
     if (sums.uncertain > 0)
         err << "adtally: uncertain: an earlier attempt may have arrived, and deduplication no "
                "longer knows it. See GET /api/events/{id}/trace; --force sends them all the same\n";
+    if (sums.cut > 0)
+        err << fmt::format(
+            "adtally: {} hold only a part of their record, which was above the log's "
+            "limit, and are never sent: dlt show says where the whole stands\n",
+            sums.cut);
     if (sums.failed > 0)
         err << "adtally: " << sums.error << "; repeat the command, what is done stays done\n";
-    return sums.uncertain + sums.failed > 0 ? 1 : 0;
+    return sums.uncertain + sums.cut + sums.failed > 0 ? 1 : 0;
 }
 
 }  // namespace

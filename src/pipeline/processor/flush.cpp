@@ -3,6 +3,7 @@
 // Dead letters first, durable before the offset moves past them; then one guarded script for each
 // partition; then the totals are published. What the store said decides what a partition believes.
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "pipeline/processor/processor.hpp"
@@ -10,19 +11,31 @@
 
 namespace adtally::processor {
 
+// False when some are left: nothing is flushed then, and the next round goes on with those. Not all
+// at once however many there are: the group waits for whoever is busy.
 bool Processor::write_dead_letters(std::vector<PartitionState*>& due) {
+    const Deadline deadline = Deadline::after(dead_letters_.deadline());
     for (PartitionState* state : due) {
-        std::span<const DeadLetter> letters = state->unwritten_dead_letters();
-        if (letters.empty())
-            continue;
-        Status status = dead_letters_.write(state->partition(), letters);
-        if (!status) {
-            trouble("dead letters cannot be written: " + status.error().message);
-            return false;
+        const std::span<const DeadLetter> letters = state->unwritten_dead_letters();
+        std::size_t written = 0;
+        std::optional<Error> failure;
+        while (written < letters.size() && !failure && !deadline.passed()) {
+            const auto some =
+                dead_letters_.write_some(state->partition(), letters.subspan(written));
+            if (some)
+                written += some.value();
+            else
+                failure = some.error();
         }
-        telemetry_->dead_lettered(logger_, state->partition(), letters);
-        state->mark_dead_letters_written();
-        crash_points_.pass(CrashPoint::processor_after_dead_letter);
+        state->mark_dead_letters_written(written);
+        if (written > 0)
+            telemetry_->dead_lettered(logger_, state->partition(), letters.first(written));
+        if (failure)
+            trouble("dead letters cannot be written: " + failure->message);
+        if (written < letters.size())
+            return false;
+        if (written > 0)
+            crash_points_.pass(CrashPoint::processor_after_dead_letter);
     }
     return true;
 }

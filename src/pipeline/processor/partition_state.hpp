@@ -84,7 +84,8 @@ public:
     std::span<const DeadLetter> unwritten_dead_letters() const {
         return std::span(dead_letters_).subspan(dead_letters_written_);
     }
-    void mark_dead_letters_written() { dead_letters_written_ = dead_letters_.size(); }
+    // The first so many of them are now.
+    void mark_dead_letters_written(std::size_t count) { dead_letters_written_ += count; }
 
 private:
     bool is_double(const domain::Event& event, TimestampMs appended_at,

@@ -72,9 +72,8 @@ public:
             std::lock_guard lock(mutex_);
             auto& partitions = topics_[std::string(topic)];
             partitions.resize(static_cast<std::size_t>(partitions_));
-            if (refuse_)
-                status = Error{refusal_, "told to refuse"};
-            for (std::size_t i = 0; !refuse_ && i < batch.size(); ++i)
+            status = judge(batch);
+            for (std::size_t i = 0; status && i < batch.size(); ++i)
                 partitions[0].push_back({now_,
                                          std::string(batch[i].key),
                                          std::string(batch[i].value),
@@ -83,7 +82,26 @@ public:
         done(std::move(status));
     }
     eventlog::LogHealth health() const override { return {}; }
-    std::size_t max_record_bytes() const override { return 1 << 20; }
+    std::size_t max_record_bytes() const override {
+        std::lock_guard lock(mutex_);
+        return max_record_bytes_;
+    }
+    // Larger ones are `too_large`.
+    void limit_records(std::size_t bytes) {
+        std::lock_guard lock(mutex_);
+        max_record_bytes_ = bytes;
+        taken_bytes_ = bytes;
+    }
+    // The cluster takes less than the producer says: its limit was lowered.
+    void take_at_most(std::size_t bytes) {
+        std::lock_guard lock(mutex_);
+        taken_bytes_ = bytes;
+    }
+    // So many appends are taken, each later one is `overloaded`.
+    void take_appends(std::int64_t count) {
+        std::lock_guard lock(mutex_);
+        appends_left_ = count;
+    }
 
     Result<std::unique_ptr<eventlog::Consumer>> consumer(
         std::string_view topic, eventlog::AssignmentListener& listener) override {
@@ -112,6 +130,18 @@ public:
     void close() override {}
 
 private:
+    Status judge(const eventlog::RecordBatch& batch) {
+        if (refuse_)
+            return Error{refusal_, "told to refuse"};
+        for (std::size_t i = 0; i < batch.size(); ++i)
+            if (batch[i].key.size() + batch[i].value.size() > taken_bytes_)
+                return Error{ErrorCode::too_large, "a record is too large"};
+        if (appends_left_ == 0)
+            return Error{ErrorCode::overloaded, "no more is taken"};
+        appends_left_ -= appends_left_ > 0 ? 1 : 0;
+        return ok();
+    }
+
     class Follower final : public eventlog::Consumer {
     public:
         Follower(MemoryLog& log, std::string topic, eventlog::AssignmentListener* listener)
@@ -230,6 +260,9 @@ private:
     std::map<std::string, std::vector<std::vector<Stored>>> topics_;
     std::map<std::int32_t, std::int64_t> begins_;
     TimestampMs now_{0};
+    std::size_t max_record_bytes_ = 1 << 20;
+    std::size_t taken_bytes_ = 1 << 20;
+    std::int64_t appends_left_ = -1;
     bool refuse_ = false;
     bool refuse_reads_ = false;
     ErrorCode refusal_ = ErrorCode::unavailable;

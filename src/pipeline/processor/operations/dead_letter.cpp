@@ -81,6 +81,8 @@ Letter letter_of(Partition partition, const eventlog::FetchedRecord& record,
     letter.message = value_of(headers, names::message);
     letter.key = record.key;
     letter.value = record.value;
+    letter.original_value_bytes = domain::parse_decimal(value_of(headers, names::value_bytes));
+    letter.original_key_bytes = domain::parse_decimal(value_of(headers, names::key_bytes));
     return letter;
 }
 
@@ -102,6 +104,9 @@ std::string to_json(const Letter& letter) {
         add_text(json, "value", letter.value);
     else
         add_text(json, "value_base64", base64(letter.value));
+    if (letter.cut())
+        json += fmt::format(R"("cut":true,"original_value_bytes":{},"original_key_bytes":{},)",
+                            *letter.original_value_bytes, letter.original_key_bytes.value_or(0));
     json.back() = '}';
     return json;
 }

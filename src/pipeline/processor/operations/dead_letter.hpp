@@ -33,7 +33,11 @@ struct Letter {
     std::string message;  // for people
     std::string key;
     std::string value;
+    // Of one that was cut, because its record was above the log's limit: what the record had.
+    std::optional<std::int64_t> original_value_bytes;
+    std::optional<std::int64_t> original_key_bytes;
 
+    bool cut() const { return original_value_bytes.has_value(); }
     // The same for every copy of a letter: one may be written twice when a processor dies.
     std::string origin_id() const;
 };

@@ -49,7 +49,7 @@ protected:
         processor::DeadLetterWriter writer(log, "ad-events", "ad-events-dlt", Milliseconds{1'000});
         const processor::DeadLetter dead{Offset{offset},        noon,   "7",
                                          "{\"event_id\":\"e\"", reason, "something is wrong"};
-        ASSERT_TRUE(writer.write(Partition{1}, std::span(&dead, 1)));
+        ASSERT_EQ(writer.write_some(Partition{1}, std::span(&dead, 1)).value(), 1u);
     }
     RedriveReport redrive(Redriver::Wish wish = {}) {
         Redriver redriver(box, log, marks, clock, {"ad-events", window});
@@ -128,6 +128,30 @@ TEST_F(OperationsTest, RedrivesEachLetterOnce) {
     EXPECT_EQ(log.all("ad-events")[0].headers.at(0).value, "ad-events-dlt/0-0");
     EXPECT_EQ(redrive({.force = true}).already, 3);
     EXPECT_EQ(events(), 2u);
+}
+
+TEST_F(OperationsTest, ALetterThatWasCutIsNeverRedriven) {
+    log.limit_records(4'100);
+    log.set_time(noon);
+    processor::DeadLetterWriter writer(log, "ad-events", "ad-events-dlt", Milliseconds{1'000});
+    const std::string value = R"({"event_id":"e",)" + std::string(9'000, 'x');
+    const processor::DeadLetter dead{Offset{5}, noon, "7", value, "malformed_json", "wrong"};
+    ASSERT_EQ(writer.write_some(Partition{1}, std::span(&dead, 1)).value(), 1u);
+    letter(6, "missing_field");
+    const Letter cut = box.find({Partition{0}, Offset{0}}).value();
+    EXPECT_TRUE(cut.cut());
+    EXPECT_THAT(to_json(cut), HasSubstr(R"("cut":true,"original_value_bytes":9016)"));
+    const RedriveReport report = redrive({.force = true});
+    EXPECT_EQ(report.cut, 1);
+    EXPECT_EQ(report.redriven, 1);
+    EXPECT_EQ(events(), 1u);
+    EXPECT_THAT(to_json(report), HasSubstr(R"("cut":1)"));
+    Redriver redriver(box, log, marks, clock, {"ad-events", window});
+    const auto refused = redriver.one(cut.position, {.force = true});
+    EXPECT_EQ(refused.error().code, ErrorCode::conflict);
+    EXPECT_THAT(refused.error().message, HasSubstr("9016 bytes"));
+    EXPECT_THAT(refused.error().message, HasSubstr("ad-events/1-5"));
+    EXPECT_EQ(events(), 1u);
 }
 
 TEST_F(OperationsTest, RepeatsAnOpenAttemptWithinTheWindowOnly) {

@@ -24,6 +24,14 @@ Result<RedriveReport> Redriver::page(const LetterFilter& filter, Position first,
 
 Result<RedriveReport> Redriver::one(Position position, Wish wish) {
     ADTALLY_TRY(auto letter, box_.find(position));
+    if (letter.cut())
+        return Error{
+            ErrorCode::conflict,
+            fmt::format("letter {} holds only a part of its record, which has {} bytes and "
+                        "was above the log's limit; the whole stands at {}/{} as long as "
+                        "retention keeps it: append what is right to {} yourself",
+                        to_string(position), *letter.original_value_bytes, letter.origin_topic,
+                        to_string(letter.origin), options_.topic)};
     std::vector<Letter> letters;
     letters.push_back(std::move(letter));
     return redrive(std::move(letters), wish);
@@ -35,7 +43,9 @@ Result<RedriveReport> Redriver::redrive(std::vector<Letter> letters, Wish wish) 
     std::set<std::string> seen;  // copies of one letter in one page
     for (Letter& letter : letters) {
         ADTALLY_TRY(const Verdict verdict, judge(letter, wish));
-        if (verdict == Verdict::uncertain)
+        if (verdict == Verdict::cut)
+            ++report.cut;
+        else if (verdict == Verdict::uncertain)
             ++report.uncertain;
         else if (verdict == Verdict::already || !seen.insert(letter.origin_id()).second)
             ++report.already;
@@ -50,6 +60,8 @@ Result<RedriveReport> Redriver::redrive(std::vector<Letter> letters, Wish wish) 
 }
 
 Result<Redriver::Verdict> Redriver::judge(const Letter& letter, Wish wish) {
+    if (letter.cut())
+        return Verdict::cut;
     const std::string origin = letter.origin_id();
     ADTALLY_TRY(auto mark, marks_.find(origin));
     if (!mark && !wish.dry_run) {
@@ -105,8 +117,8 @@ void Redriver::send(const std::vector<Due>& due, RedriveReport& report) {
 
 std::string to_json(const RedriveReport& report) {
     std::string json =
-        fmt::format(R"({{"redriven":{},"already":{},"uncertain":{},"failed":{},"error":)",
-                    report.redriven, report.already, report.uncertain, report.failed);
+        fmt::format(R"({{"redriven":{},"already":{},"uncertain":{},"cut":{},"failed":{},"error":)",
+                    report.redriven, report.already, report.uncertain, report.cut, report.failed);
     domain::append_json_string(report.error, json);
     json += fmt::format(R"(,"next":{}}})",
                         report.next ? '"' + to_string(*report.next) + '"' : std::string("null"));

@@ -8,7 +8,8 @@
 // the processor would count only one; later it is reported as uncertain and sent only by `force`.
 // Promise. A redriven event keeps its bytes, so its id; a header says which letter it was. What is
 // still wrong with it makes a new letter of it.
-// Limits. A call handles one page. Marks live 30 days, longer than letters.
+// Limits. A call handles one page. A letter that was cut is none that could be sent: what is left
+// of it is not what was appended. Marks live 30 days, longer than letters.
 #pragma once
 
 #include <optional>
@@ -49,6 +50,7 @@ struct RedriveReport {
     std::int64_t redriven = 0;
     std::int64_t already = 0;    // were redriven before
     std::int64_t uncertain = 0;  // an earlier attempt's fate is unknown: see `force`
+    std::int64_t cut = 0;        // hold only a part of their record: never sent
     std::int64_t failed = 0;
     std::string error;             // of the first that failed
     std::optional<Position> next;  // where to go on; none at the end
@@ -65,10 +67,11 @@ public:
     };
     Result<RedriveReport> page(const LetterFilter& filter, Position first, std::size_t limit,
                                Wish wish);
+    // `conflict` when it is one that was cut.
     Result<RedriveReport> one(Position position, Wish wish);
 
 private:
-    enum class Verdict : std::uint8_t { send_first, send_again, already, uncertain };
+    enum class Verdict : std::uint8_t { send_first, send_again, already, uncertain, cut };
     struct Due {
         Letter letter;
         bool again;  // an earlier attempt may have arrived
