@@ -19,13 +19,15 @@ bool Processor::write_dead_letters(std::vector<PartitionState*>& due) {
         const std::span<const DeadLetter> letters = state->unwritten_dead_letters();
         std::size_t written = 0;
         std::optional<Error> failure;
-        while (written < letters.size() && !failure && !deadline.passed()) {
+        while (written < letters.size() && !failure) {
             const auto some =
                 dead_letters_.write_some(state->partition(), letters.subspan(written));
             if (some)
                 written += some.value();
             else
                 failure = some.error();
+            if (deadline.passed())
+                break;
         }
         state->mark_dead_letters_written(written);
         if (written > 0)
