@@ -97,7 +97,8 @@ ProcessorService::Loop::Loop(const Collaborators& with,
                              processor::MetricPublisher::Listener listener,
                              const processor::LiveThresholds& thresholds,
                              observability::MetricRegistry& metrics)
-    : store(with.redis, topic, with.clock, with.crash_points),
+    : store(with.redis, topic, with.clock, with.crash_points,
+            counting_rules(with.configuration.current())),
       publisher(with.log.producer(), "ad-metrics", with.clock, {std::move(listener)}),
       processor(options_from(with.configuration.current()), with.log, store, thresholds, publisher,
                 with.clock, metrics, with.crash_points) {}
@@ -206,6 +207,10 @@ processor::Snapshot ProcessorService::sum() const {
         all.dedup_bytes += one.dedup_bytes;
     }
     return all;
+}
+
+redis_sink::CountingRules counting_rules(const config::Settings& settings) {
+    return {zone_from(settings).name(), settings.integer("processor.dedup-window-s")};
 }
 
 std::string intake_key() {

@@ -71,6 +71,9 @@ private:
     http::Server server_;
 };
 
+// How what runs with these settings counts: kept in Redis by processors, looked at by `rebuild`.
+redis_sink::CountingRules counting_rules(const config::Settings& settings);
+
 // The key under which collectors report what they took in.
 std::string intake_key();
 

@@ -7,11 +7,13 @@
 #include <iostream>
 #include <memory>
 #include <stdexcept>
+#include <utility>
 
 #include "app/cluster_stack.hpp"
 #include "app/configuration.hpp"
 #include "app/embedded_stack.hpp"
 #include "app/logs.hpp"
+#include "app/processor_service.hpp"
 #include "app/stop_signal.hpp"
 #include "base/clock.hpp"
 #include "pipeline/processor/rebuild/comparison.hpp"
@@ -72,8 +74,10 @@ int tell(const rebuild::ComparisonReport& report, const rebuild::Recount& recoun
 int compare(const Configuration& configuration, eventlog::EventLog& log,
             const redis::ClientOptions& redis, const Clock& clock, const RebuildOptions& options) {
     redis::Client client(redis);
-    rebuild::Recount recount(log, scope_of(options), recount_options(configuration.current()));
+    rebuild::RecountOptions recounting = recount_options(configuration.current());
     rebuild::ComparisonOptions comparing;
+    comparing.rules = counting_rules(configuration.current());
+    rebuild::Recount recount(log, scope_of(options), std::move(recounting));
     comparing.apply = options.apply;
     comparing.reprice = options.reprice;
     std::size_t shown = 0;

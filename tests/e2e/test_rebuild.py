@@ -1,5 +1,7 @@
 """Counts that were damaged are found and mended by counting the log again."""
 
+import re
+
 from support import Adtally, Collector
 from support.books import wait_counted
 from support.command import run_adtally
@@ -10,6 +12,11 @@ def rebuild(adtally, *words, code):
                        *words)
     assert done.returncode == code, f"{done.stdout}\n{done.stderr}"
     return done.stdout if code != 1 or done.stdout else done.stderr
+
+
+def compared(said):
+    """How many counters were compared, and how many differ."""
+    return tuple(map(int, re.search(r"(\d+) counters compared, (\d+) differ", said).groups()))
 
 
 def test_a_stopped_adtally_is_counted_again(tmp_path, events):
@@ -27,11 +34,21 @@ def test_a_stopped_adtally_is_counted_again(tmp_path, events):
         assert adtally.stop() == 0
 
         said = rebuild(adtally, code=1)
-        assert f"ad:metrics:{ad}:impressions" in said and "1 differ" in said, said
-        assert "1 differ, 1 corrected" in rebuild(adtally, "--apply", code=0)
-        assert "0 differ" in rebuild(adtally, code=0)
-        assert "0 differ" in rebuild(adtally, "--ad", ad, code=0)
-        assert "0 differ" in rebuild(adtally, "--day", "2024-01-15", code=0)
+        assert f"ad:metrics:{ad}:impressions" in said and compared(said)[1] == 1, said
+        assert ", 1 differ, 1 corrected" in rebuild(adtally, "--apply", code=0)
+        day = sent[0]["timestamp"][:10]
+        whole = compared(rebuild(adtally, code=0))
+        of_ad = compared(rebuild(adtally, "--ad", ad, code=0))
+        of_day = compared(rebuild(adtally, "--day", day, code=0))
+        assert {whole[1], of_ad[1], of_day[1]} == {0}
+        assert 0 < of_ad[0] < whole[0] and 0 < of_day[0] < whole[0]
+        # A day without events: its keys are looked at all the same.
+        assert compared(rebuild(adtally, "--ad", ad, "--day", "2100-01-01", code=0)) == (125, 0)
+
+        # By other rules than those that counted, right counts would look wrong.
+        for setting in ("processor.reporting-zone=+08:00", "processor.dedup-window-s=60"):
+            said = rebuild(adtally, "--apply", "--set", setting, code=1)
+            assert said.startswith("adtally: the processors ") and "--set " in said, said
 
         adtally.start()
         assert right == adtally.redis.mget(f"ad:metrics:{ad}:impressions", f"ad:metrics:{ad}:ctr")

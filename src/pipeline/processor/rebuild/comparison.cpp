@@ -4,52 +4,87 @@
 
 #include <algorithm>
 #include <array>
-#include <set>
+#include <charconv>
 #include <utility>
 
-#include "domain/validation.hpp"
+#include "pipeline/processor/rebuild/preconditions.hpp"
 #include "pipeline/processor/redis_sink/keys.hpp"
 
 namespace adtally::rebuild {
 namespace {
 
 namespace keys = redis_sink::keys;
+using Kind = Subject::Kind;
 
 constexpr std::size_t chunk_subjects = 200;
 constexpr std::string_view shadow_ttl_s = "3600";
+constexpr std::size_t all_members = std::size(keys::counters);
+constexpr std::size_t undated_members = 3;  // no money
 constexpr std::size_t cost_member = 3;
 constexpr std::int64_t hour_s = 3'600;
+// An undated hour expires 48 hours after its last write; an hour for a change of the clocks, one
+// for events of the future.
+constexpr std::int64_t undated_certain_h = 46;
 
-std::array<std::int64_t*, 5> counters_of(domain::MetricDelta& values) {
+std::array<std::int64_t*, all_members> counters_of(domain::MetricDelta& values) {
     return {&values.impressions, &values.clicks, &values.conversions, &values.cost.value,
             &values.value.value};
 }
 
-std::int64_t number_of(const redis::Reply& reply) {
-    return reply.is_nil() ? 0 : domain::parse_decimal(reply.text).value_or(0);
+Result<std::int64_t> number_of(const redis::Reply& reply, std::string_view key) {
+    if (reply.is_nil())
+        return 0;
+    std::int64_t number = 0;
+    const char* end = reply.text.data() + reply.text.size();
+    const auto parsed = std::from_chars(reply.text.data(), end, number);
+    if (parsed.ec != std::errc{} || parsed.ptr != end)
+        return Error{ErrorCode::invalid_argument,
+                     fmt::format("{} holds something that is not a count: rename it away", key)};
+    return number;
 }
 
-// The id in "ad:metrics:17:clicks".
-std::optional<std::int64_t> id_in(std::string_view key, std::string_view prefix) {
-    key.remove_prefix(std::min(prefix.size(), key.size()));
-    return domain::parse_decimal(key.substr(0, key.find(':')));
+// What one reading asks for, of a subject: its counters; of an hour, those of the undated one and
+// the day that it holds, too.
+void add_names(const Subject& subject, std::vector<std::string>& names) {
+    for (const std::string_view counter : keys::counters)
+        names.push_back(prefix_of(subject) + std::string(counter));
+    if (subject.kind != Kind::hour)
+        return;
+    const std::string undated = keys::hour_of_day(subject.id, domain::LocalHour{subject.bucket});
+    for (std::size_t m = 0; m < undated_members; ++m)
+        names.push_back(undated + std::string(keys::counters[m]));
+    names.push_back(undated + std::string(keys::day_held));
+}
+
+std::size_t names_of(const Subject& subject) {
+    return subject.kind == Kind::hour ? all_members + undated_members + 1 : all_members;
 }
 
 }  // namespace
 
 Comparison::Comparison(redis::Client& client, Recount& recount, const Clock& clock,
                        ComparisonOptions options)
-    : client_(client), recount_(recount), clock_(clock), options_(std::move(options)) {}
+    : client_(client),
+      recount_(recount),
+      clock_(clock),
+      options_(std::move(options)),
+      lease_(client, keys::rebuild_lease(options_.topic), clock) {}
 
 Result<ComparisonReport> Comparison::run() {
-    ADTALLY_TRY(const auto counted_from, bases());
-    partitions_ = static_cast<std::int32_t>(counted_from.size());
+    ADTALLY_TRY(const auto log, recount_.topic());
+    ADTALLY_TRY(check_binding(client_, log, options_.rules, recount_.needs_from()));
+    ADTALLY_TRY(const auto counted_from, bases(log.partitions));
+    ADTALLY_TRY(check_counted(client_, log, counted_from));
+    if (options_.apply) {
+        ADTALLY_TRY(lease_.take());
+    }
+    partitions_ = log.partitions;
     reached_ = counted_from;
     ADTALLY_TRY(recount_.open(counted_from));
     shadow_key_ = keys::rebuild(std::to_string(clock_.wall().value));
     // First to where Redis is now: that is the long part. The chunks only add what came meanwhile.
     ADTALLY_TRY(compare({}));
-    ADTALLY_TRY(const auto all, subjects());
+    ADTALLY_TRY(const auto all, subjects_of(client_, recount_));
     for (std::size_t at = 0; at < all.size(); at += chunk_subjects) {
         ADTALLY_TRY(compare(std::span(all).subspan(at, std::min(chunk_subjects, all.size() - at))));
     }
@@ -59,66 +94,17 @@ Result<ComparisonReport> Comparison::run() {
 }
 
 // The books say where counting began.
-Result<std::vector<std::optional<Offset>>> Comparison::bases() {
+Result<std::vector<std::optional<Offset>>> Comparison::bases(std::int32_t partitions) {
     std::vector<std::optional<Offset>> all;
-    ADTALLY_TRY(const auto partitions, recount_.partitions());
     for (Partition at{0}; at.value < partitions; ++at.value) {
-        ADTALLY_TRY(const auto base,
-                    client_.command({"HGET", keys::books(options_.topic, at), "base"}));
+        const std::string key = keys::books(options_.topic, at);
+        ADTALLY_TRY(const auto base, client_.command({"HGET", key, "base"}));
         if (base.is_error())
             return Error{ErrorCode::unavailable, "Redis refuses the books: " + base.text};
-        all.push_back(base.is_nil() ? std::nullopt : std::optional{Offset{number_of(base)}});
+        ADTALLY_TRY(const auto offset, number_of(base, key));
+        all.push_back(base.is_nil() ? std::nullopt : std::optional{Offset{offset}});
     }
     return all;
-}
-
-Result<std::vector<Comparison::Subject>> Comparison::subjects() {
-    using Kind = Subject::Kind;
-    const Totals& totals = recount_.totals();
-    std::vector<Subject> all;
-    for (const auto& [id, values] : totals.ads)
-        all.push_back({Kind::ad, id});
-    for (const auto& [id, values] : totals.campaigns)
-        all.push_back({Kind::campaign, id});
-    for (const auto& [key, values] : totals.hours)
-        all.push_back({Kind::hour, key.first, key.second.value});
-    for (const auto& [key, values] : totals.days)
-        all.push_back({Kind::day, key.first, key.second.value});
-    const Scope& scope = recount_.scope();
-    if (!scope.ad && !scope.day) {
-        ADTALLY_TRY(add_stored_ids(all));
-    } else if (scope.ad && !scope.day && totals.ads.empty()) {
-        all.push_back({Kind::ad, *scope.ad});
-    }
-    return all;
-}
-
-// Ads and campaigns that Redis knows and the log does not.
-Status Comparison::add_stored_ids(std::vector<Subject>& all) {
-    using Kind = Subject::Kind;
-    const Totals& totals = recount_.totals();
-    std::set<std::pair<Kind, std::int64_t>> found;
-    for (const auto& [kind, prefix] :
-         {std::pair{Kind::ad, "ad:metrics:"}, std::pair{Kind::campaign, "campaign:metrics:"}}) {
-        std::string cursor = "0";
-        do {
-            ADTALLY_TRY(const auto reply,
-                        client_.command(
-                            {"SCAN", cursor, "MATCH", std::string(prefix) + "*", "COUNT", "1000"}));
-            if (reply.elements.size() != 2)
-                return Error{ErrorCode::unavailable, "Redis refuses a SCAN: " + reply.text};
-            cursor = reply.elements[0].text;
-            for (const redis::Reply& key : reply.elements[1].elements)
-                if (const auto id = id_in(key.text, prefix))
-                    found.emplace(kind, *id);
-        } while (cursor != "0");
-    }
-    for (const auto& [kind, id] : found) {
-        const auto& known = kind == Kind::ad ? totals.ads : totals.campaigns;
-        if (!known.contains(id))
-            all.push_back({kind, id});
-    }
-    return ok();
 }
 
 Status Comparison::compare(std::span<const Subject> chunk) {
@@ -126,54 +112,30 @@ Status Comparison::compare(std::span<const Subject> chunk) {
     for (Partition at{0}; at.value < partitions_; ++at.value)
         names.push_back(keys::offset(options_.topic, at));
     for (const Subject& subject : chunk)
-        for (const std::string_view counter : keys::counters)
-            names.push_back(prefix_of(subject) + std::string(counter));
+        add_names(subject, names);
     std::vector<std::string_view> words{"MGET"};
     words.insert(words.end(), names.begin(), names.end());
+    ADTALLY_TRY(lease_.renew());
     ADTALLY_TRY(const auto reply, client_.command(words));
     if (reply.elements.size() != names.size())
         return Error{ErrorCode::unavailable, "Redis refuses the counts: " + reply.text};
-    ADTALLY_TRY(const auto offsets, offsets_in(std::span(reply.elements).first(reached_.size())));
-    ADTALLY_TRY(recount_.advance_to(offsets));
-
-    redis_sink::Corrections corrections;
-    std::vector<std::string> shadow;
-    std::size_t at = offsets.size();
+    std::span<const redis::Reply> left(reply.elements);
+    ADTALLY_TRY(const auto offsets, offsets_in(left.first(reached_.size())));
+    left = left.subspan(reached_.size());
+    ADTALLY_TRY(recount_.advance_to(offsets, [this] { return lease_.renew(); }));
+    Found found;
     for (const Subject& subject : chunk) {
-        domain::MetricDelta stored;
-        bool any = false;
-        for (std::int64_t* counter : counters_of(stored)) {
-            any = any || !reply.elements[at].is_nil();
-            *counter = number_of(reply.elements[at++]);
-        }
-        if (!any && expired(subject))
-            continue;
-        const domain::MetricDelta delta = difference_of(subject, stored, shadow);
-        if (delta.is_zero())
-            continue;
-        switch (subject.kind) {
-            case Subject::Kind::ad:
-                corrections.ads.push_back({subject.id, delta});
-                break;
-            case Subject::Kind::campaign:
-                corrections.campaigns.push_back({subject.id, delta});
-                break;
-            case Subject::Kind::hour:
-                corrections.hours.push_back(
-                    {subject.id, domain::LocalHour{subject.bucket}, delta, {}});
-                break;
-            case Subject::Kind::day:
-                corrections.days.push_back({subject.id, domain::LocalDay{subject.bucket}, delta});
-                break;
-        }
+        ADTALLY_TRY(compare_one(subject, left.first(names_of(subject)), found));
+        left = left.subspan(names_of(subject));
     }
-    return keep(shadow, corrections);
+    return keep(found);
 }
 
 Result<std::vector<Offset>> Comparison::offsets_in(std::span<const redis::Reply> replies) {
     std::vector<Offset> offsets;
     for (std::size_t i = 0; i < replies.size(); ++i) {
-        const Offset now{number_of(replies[i])};
+        ADTALLY_TRY(const auto number, number_of(replies[i], "an offset"));
+        const Offset now{number};
         if (reached_[i] ? now < *reached_[i] : !replies[i].is_nil())
             return Error{ErrorCode::conflict,
                          fmt::format("partition {} {} meanwhile: compare anew", i,
@@ -186,34 +148,125 @@ Result<std::vector<Offset>> Comparison::offsets_in(std::span<const redis::Reply>
     return offsets;
 }
 
-Status Comparison::keep(const std::vector<std::string>& shadow,
-                        const redis_sink::Corrections& corrections) {
-    if (shadow.empty())
+// `stored`: as add_names() asks.
+Status Comparison::compare_one(const Subject& subject, std::span<const redis::Reply> stored,
+                               Found& found) {
+    const auto own = stored.first(all_members);
+    if (expired(subject) &&
+        std::all_of(own.begin(), own.end(), [](const redis::Reply& each) { return each.is_nil(); }))
+        return ok();
+    domain::MetricDelta values;
+    const auto counters = counters_of(values);
+    for (std::size_t m = 0; m < all_members; ++m) {
+        ADTALLY_TRY(*counters[m],
+                    number_of(own[m], prefix_of(subject) + std::string(keys::counters[m])));
+    }
+    ADTALLY_TRY(const auto delta, difference_of(subject, values, found));
+    redis_sink::Corrections& corrections = found.corrections;
+    switch (subject.kind) {
+        case Kind::ad:
+            if (!delta.is_zero())
+                corrections.ads.push_back({subject.id, delta});
+            break;
+        case Kind::campaign:
+            if (!delta.is_zero())
+                corrections.campaigns.push_back({subject.id, delta});
+            break;
+        case Kind::hour: {
+            ADTALLY_TRY(const auto undated,
+                        undated_differs(subject, stored.subspan(all_members), found));
+            if (undated || !delta.is_zero())
+                corrections.hours.push_back(
+                    {subject.id, domain::LocalHour{subject.bucket}, delta, recent(subject)});
+            break;
+        }
+        case Kind::day:
+            if (!delta.is_zero())
+                corrections.days.push_back({subject.id, domain::LocalDay{subject.bucket}, delta});
+            break;
+    }
+    return ok();
+}
+
+Result<domain::MetricDelta> Comparison::difference_of(const Subject& subject,
+                                                      const domain::MetricDelta& stored,
+                                                      Found& found) {
+    domain::MetricDelta had = stored;
+    domain::MetricDelta wanted = recounted(subject);
+    domain::MetricDelta delta;
+    const auto from = counters_of(had);
+    const auto to = counters_of(wanted);
+    const auto into = counters_of(delta);
+    for (std::size_t m = 0; m < all_members; ++m) {
+        ++report_.counters;
+        if (*from[m] == *to[m])
+            continue;
+        const std::string key = prefix_of(subject) + std::string(keys::counters[m]);
+        std::int64_t difference = 0;
+        if (__builtin_sub_overflow(*to[m], *from[m], &difference))
+            return Error{
+                ErrorCode::invalid_argument,
+                fmt::format("{} holds {}, too far from {}: rename it away", key, *from[m], *to[m])};
+        note(key, *from[m], *to[m], found);
+        if (m == cost_member && recount_.has_bids() && !options_.reprice) {
+            ++report_.unpriced;
+        } else {
+            *into[m] = difference;
+            ++found.correctable;
+        }
+    }
+    return delta;
+}
+
+// The undated hour holds the newest day that had events in it.
+Result<bool> Comparison::undated_differs(const Subject& hour, std::span<const redis::Reply> stored,
+                                         Found& found) {
+    const domain::LocalHour local{hour.bucket};
+    const std::string day = domain::format_day(domain::day_of(local));
+    const std::string& held = stored[undated_members].text;
+    domain::MetricDelta wanted = recounted(hour);
+    // Nothing is held of what had no events.
+    if (!recent(hour) || held > day || (held < day && wanted.is_zero()))
+        return false;
+    bool differs = false;
+    for (std::size_t m = 0; m < undated_members; ++m) {
+        const std::string key = keys::hour_of_day(hour.id, local) + std::string(keys::counters[m]);
+        ADTALLY_TRY(const auto number, number_of(stored[m], key));
+        const std::int64_t had = held == day ? number : 0;
+        const std::int64_t want = *counters_of(wanted)[m];
+        ++report_.counters;
+        if (had == want)
+            continue;
+        note(key, had, want, found);
+        ++found.correctable;
+        differs = true;
+    }
+    return differs;
+}
+
+void Comparison::note(std::string key, std::int64_t stored, std::int64_t recounted, Found& found) {
+    ++report_.differences;
+    if (options_.on_difference)
+        options_.on_difference({key, stored, recounted});
+    found.shadow.push_back(std::move(key));
+    found.shadow.push_back(std::to_string(recounted));
+}
+
+Status Comparison::keep(const Found& found) {
+    if (found.shadow.empty())
         return ok();
     std::vector<std::string_view> words{"HSET", shadow_key_};
-    words.insert(words.end(), shadow.begin(), shadow.end());
+    words.insert(words.end(), found.shadow.begin(), found.shadow.end());
     ADTALLY_TRY(const auto written, client_.command(words));
     ADTALLY_TRY(const auto aged, client_.command({"EXPIRE", shadow_key_, shadow_ttl_s}));
     if (written.is_error() || aged.is_error())
         return Error{ErrorCode::unavailable, "Redis refuses the shadow: " + written.text};
-    if (!options_.apply || corrections.empty())
+    if (!options_.apply || found.corrections.empty())
         return ok();
-    ADTALLY_TRY(redis_sink::apply_corrections(client_, shadow_key_, corrections));
-    for (const auto& each : corrections.ads)
-        report_.corrected += counters_in(each.delta);
-    for (const auto& each : corrections.campaigns)
-        report_.corrected += counters_in(each.delta);
-    for (const auto& each : corrections.hours)
-        report_.corrected += counters_in(each.delta);
-    for (const auto& each : corrections.days)
-        report_.corrected += counters_in(each.delta);
+    ADTALLY_TRY(redis_sink::apply_corrections(client_, {shadow_key_, lease_.key(), lease_.holder()},
+                                              found.corrections));
+    report_.corrected += found.correctable;
     return ok();
-}
-
-std::int64_t Comparison::counters_in(domain::MetricDelta delta) {
-    const auto counters = counters_of(delta);
-    return std::count_if(counters.begin(), counters.end(),
-                         [](const std::int64_t* each) { return *each != 0; });
 }
 
 domain::MetricDelta Comparison::recounted(const Subject& subject) const {
@@ -223,13 +276,13 @@ domain::MetricDelta Comparison::recounted(const Subject& subject) const {
         return found == map.end() ? domain::MetricDelta{} : found->second;
     };
     switch (subject.kind) {
-        case Subject::Kind::ad:
+        case Kind::ad:
             return value(totals.ads, subject.id);
-        case Subject::Kind::campaign:
+        case Kind::campaign:
             return value(totals.campaigns, subject.id);
-        case Subject::Kind::hour:
+        case Kind::hour:
             return value(totals.hours, std::pair{subject.id, domain::LocalHour{subject.bucket}});
-        case Subject::Kind::day:
+        case Kind::day:
             return value(totals.days, std::pair{subject.id, domain::LocalDay{subject.bucket}});
     }
     return {};
@@ -239,57 +292,19 @@ domain::MetricDelta Comparison::recounted(const Subject& subject) const {
 bool Comparison::expired(const Subject& subject) const {
     const std::int64_t now = clock_.wall().value / 1000;
     switch (subject.kind) {
-        case Subject::Kind::ad:
-        case Subject::Kind::campaign:
+        case Kind::ad:
+        case Kind::campaign:
             return false;
-        case Subject::Kind::hour:
+        case Kind::hour:
             return now - subject.bucket * hour_s > keys::dated_hour_ttl - 24 * hour_s;
-        case Subject::Kind::day:
+        case Kind::day:
             return now - subject.bucket * 24 * hour_s > keys::daily_ttl - 24 * hour_s;
     }
     return false;
 }
 
-// What must be added; what may not be is left 0.
-domain::MetricDelta Comparison::difference_of(const Subject& subject,
-                                              const domain::MetricDelta& stored,
-                                              std::vector<std::string>& shadow) {
-    domain::MetricDelta had = stored;
-    domain::MetricDelta wanted = recounted(subject);
-    domain::MetricDelta delta;
-    const auto from = counters_of(had);
-    const auto to = counters_of(wanted);
-    const auto into = counters_of(delta);
-    for (std::size_t m = 0; m < from.size(); ++m) {
-        ++report_.counters;
-        if (*from[m] == *to[m])
-            continue;
-        ++report_.differences;
-        const std::string key = prefix_of(subject) + std::string(keys::counters[m]);
-        if (options_.on_difference)
-            options_.on_difference({key, *from[m], *to[m]});
-        shadow.push_back(key);
-        shadow.push_back(std::to_string(*to[m]));
-        if (m == cost_member && recount_.has_bids() && !options_.reprice)
-            ++report_.unpriced;
-        else
-            *into[m] = *to[m] - *from[m];
-    }
-    return delta;
-}
-
-std::string Comparison::prefix_of(const Subject& subject) {
-    switch (subject.kind) {
-        case Subject::Kind::ad:
-            return keys::entity(processor::Entity::ad, subject.id);
-        case Subject::Kind::campaign:
-            return keys::entity(processor::Entity::campaign, subject.id);
-        case Subject::Kind::hour:
-            return keys::dated_hour(subject.id, domain::LocalHour{subject.bucket});
-        case Subject::Kind::day:
-            return keys::daily(subject.id, domain::LocalDay{subject.bucket});
-    }
-    return {};
+bool Comparison::recent(const Subject& hour) {
+    return recount_.hour_of(clock_.wall()).value - hour.bucket < undated_certain_h;
 }
 
 }  // namespace adtally::rebuild

@@ -5,7 +5,11 @@
 // of all partitions: a reading of one moment. The recount goes on to exactly these offsets, and
 // then the two must be equal. What differs becomes a shadow key, adtally:rebuild:{run} (a hash: key
 // to the value it should have had at that reading), and, if wished, a correction: the difference,
-// added by one script a chunk, so that an entity's counts and ratios change in one step.
+// added by one script a chunk, so that an entity's counts and ratios change in one step. Runs that
+// correct hold a lease, one at a time (lease.hpp).
+// Compared are the counters of what the log or Redis knows: totals, dated hours and days, and the
+// undated hours of the last 46 hours, which cannot have expired. Ratios and top:ads:* follow from
+// counts: they are written anew with each correction, and not looked at by themselves.
 // Limits. Counters that have expired (hours after 35 days, days after 400) are left alone. Session
 // clicks, windows and incidents are not counted again. Shadows live an hour.
 // Threads. One.
@@ -20,8 +24,11 @@
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
+#include "pipeline/processor/rebuild/lease.hpp"
 #include "pipeline/processor/rebuild/recount.hpp"
+#include "pipeline/processor/rebuild/subjects.hpp"
 #include "pipeline/processor/redis_sink/correction_script.hpp"
+#include "pipeline/processor/redis_sink/log_binding.hpp"
 #include "platform/redis/client.hpp"
 
 namespace adtally::rebuild {
@@ -34,6 +41,7 @@ struct Difference {
 
 struct ComparisonOptions {
     std::string topic = "ad-events";
+    redis_sink::CountingRules rules = {};  // of the recount; the processors' must be the same
     bool apply = false;
     bool reprice = false;  // also correct costs though bids are known (Recount::has_bids)
     std::function<void(const Difference&)> on_difference = {};
@@ -52,34 +60,38 @@ public:
     Comparison(redis::Client& client, Recount& recount, const Clock& clock,
                ComparisonOptions options);
     // Opens the recount by what Redis says was counted first, counts, compares, corrects.
+    // `conflict`, with the remedy, when this Redis does not hold counts of this log by these rules
+    // (preconditions.hpp), or another run corrects. `invalid_argument`: a key holds no count.
     Result<ComparisonReport> run();
 
 private:
-    // An ad, a campaign, an ad's hour or day.
-    struct Subject {
-        enum class Kind : std::uint8_t { ad, campaign, hour, day };
-        Kind kind = Kind::ad;
-        std::int64_t id = 0;
-        std::int64_t bucket = 0;  // hour or day
+    // A chunk's differences.
+    struct Found {
+        std::vector<std::string> shadow;
+        redis_sink::Corrections corrections;
+        std::int64_t correctable = 0;  // counters
     };
 
-    Result<std::vector<std::optional<Offset>>> bases();
-    Result<std::vector<Subject>> subjects();
-    Status add_stored_ids(std::vector<Subject>& all);
+    Result<std::vector<std::optional<Offset>>> bases(std::int32_t partitions);
     Status compare(std::span<const Subject> chunk);
     Result<std::vector<Offset>> offsets_in(std::span<const redis::Reply> replies);
-    Status keep(const std::vector<std::string>& shadow, const redis_sink::Corrections& corrections);
-    static std::int64_t counters_in(domain::MetricDelta delta);
+    Status compare_one(const Subject& subject, std::span<const redis::Reply> stored, Found& found);
+    // What must be added; what may not be is left 0.
+    Result<domain::MetricDelta> difference_of(const Subject& subject,
+                                              const domain::MetricDelta& stored, Found& found);
+    Result<bool> undated_differs(const Subject& hour, std::span<const redis::Reply> stored,
+                                 Found& found);
+    void note(std::string key, std::int64_t stored, std::int64_t recounted, Found& found);
+    Status keep(const Found& found);
     domain::MetricDelta recounted(const Subject& subject) const;
     bool expired(const Subject& subject) const;
-    domain::MetricDelta difference_of(const Subject& subject, const domain::MetricDelta& stored,
-                                      std::vector<std::string>& shadow);
-    static std::string prefix_of(const Subject& subject);
+    bool recent(const Subject& hour);
 
     redis::Client& client_;
     Recount& recount_;
     const Clock& clock_;
     ComparisonOptions options_;
+    Lease lease_;
     std::int32_t partitions_ = 0;
     std::vector<std::optional<Offset>> reached_;  // by Redis, at the last reading
     std::string shadow_key_;

@@ -6,6 +6,7 @@
 #include "pipeline/processor/deduplicator.hpp"
 #include "pipeline/processor/fakes/memory_log.hpp"
 #include "pipeline/processor/rebuild/comparison.hpp"
+#include "pipeline/processor/redis_sink/keys.hpp"
 #include "pipeline/processor/redis_sink/redis_store.hpp"
 #include "pipeline/processor/test_events.hpp"
 #include "platform/redis/test_support.hpp"
@@ -33,6 +34,7 @@ protected:
             states.back().reset_to(Offset{0}, Offset{0}, true);
         }
         clock.set_wall(TimestampMs{TestEvent{}.time_ms});
+        ASSERT_TRUE(store.bind_log("log-1"));
     }
 
     void tell(std::initializer_list<std::string_view> words) {
@@ -71,6 +73,7 @@ protected:
         recounting.dedup_window = window;
         Recount recount(log, scope, recounting);
         ComparisonOptions options;
+        options.rules = rules;
         options.apply = apply;
         options.reprice = reprice;
         options.on_difference = [this](const Difference& each) {
@@ -88,7 +91,8 @@ protected:
     CrashPoints crash_points;
     processor::Tools tools;
     std::vector<processor::PartitionState> states;
-    redis_sink::RedisStore store{server->client_options(), "ad-events", clock, crash_points};
+    const redis_sink::CountingRules rules{"UTC", window.count() / 1000};
+    redis_sink::RedisStore store{server->client_options(), "ad-events", clock, crash_points, rules};
     std::vector<std::string> differences;
 };
 
@@ -109,7 +113,8 @@ TEST_F(RebuildTest, FindsNothingWhereCountsAreRight) {
     count(some_events());
     const auto report = rebuild().value();
     EXPECT_EQ(report.differences, 0);
-    EXPECT_EQ(report.counters, 5 * (3 + 1 + 4 + 3));  // ads, campaign, hours, days
+    EXPECT_EQ(report.counters,
+              5 * (3 + 1 + 4 + 3) + 3 * 4);  // ads, campaign, hours, days; undated hours
     EXPECT_TRUE(report.shadow_key.empty());
 }
 
@@ -118,27 +123,27 @@ TEST_F(RebuildTest, TellsWhatDiffersAndCorrectsItWhenAsked) {
     tell({"INCRBY", "ad:metrics:1:clicks", "4"});
     tell({"DEL", "campaign:metrics:1:impressions"});
     tell({"DECRBY", "hourly:metrics:1:2024-01-15T14:impressions", "1"});
-    tell({"SET", "hourly:metrics:1:14:impressions", "0"});
+    tell({"SET", "hourly:metrics:1:14:impressions", "8"});
     tell({"SET", "daily:metrics:2:2024-01-15:cost_nanos", "7"});
     tell({"SET", "ad:metrics:99:impressions", "3"});  // an ad that the log does not know
     const auto found = rebuild().value();
     EXPECT_THAT(differences, UnorderedElementsAre("ad:metrics:1:clicks 5 1",
                                                   "campaign:metrics:1:impressions 0 3",
                                                   "hourly:metrics:1:2024-01-15T14:impressions 0 1",
+                                                  "hourly:metrics:1:14:impressions 8 1",
                                                   "daily:metrics:2:2024-01-15:cost_nanos 7 20000",
                                                   "ad:metrics:99:impressions 3 0"));
-    EXPECT_EQ(found.differences, 5);
+    EXPECT_EQ(found.differences, 6);
     EXPECT_EQ(found.corrected, 0);
     EXPECT_EQ(get("ad:metrics:1:clicks"), "5") << "nothing is changed unasked";
     const auto shadow = client.command({"HGET", found.shadow_key, "ad:metrics:1:clicks"}).value();
     EXPECT_EQ(shadow.text, "1");
 
-    EXPECT_EQ(rebuild({}, true).value().corrected, 5);
+    EXPECT_EQ(rebuild({}, true).value().corrected, 6);
     EXPECT_EQ(rebuild().value().differences, 0);
     EXPECT_EQ(get("ad:metrics:1:ctr"), "0.500000");
     EXPECT_EQ(get("campaign:metrics:1:ctr"), "0.333333");
     EXPECT_EQ(get("ad:metrics:99:ctr"), "");
-    // It was 0 of 1: the dated hour's correction is the undated one's too.
     EXPECT_EQ(get("hourly:metrics:1:14:impressions"), "1");
     EXPECT_GT(client.command({"TTL", "hourly:metrics:1:2024-01-15T14:impressions"}).value().integer,
               0);
@@ -208,10 +213,177 @@ TEST_F(RebuildTest, ChangesNothingWhereSomethingForeignStands) {
 TEST_F(RebuildTest, ChangesNothingOnceRedisHasLostTheShadow) {
     redis_sink::Corrections corrections;
     corrections.ads.push_back({1, {1, 0, 0, {}, {}}});
-    const Status done = redis_sink::apply_corrections(client, "adtally:rebuild:1", corrections);
+    tell({"SET", "lease", "us"});
+    const Status done =
+        redis_sink::apply_corrections(client, {"adtally:rebuild:1", "lease", "us"}, corrections);
     ASSERT_FALSE(done);
     EXPECT_EQ(done.error().code, ErrorCode::conflict);
     EXPECT_EQ(get("ad:metrics:1:impressions"), "");
+}
+
+TEST_F(RebuildTest, ChangesNothingOnceAnotherHasTheLease) {
+    redis_sink::Corrections corrections;
+    corrections.ads.push_back({1, {1, 0, 0, {}, {}}});
+    tell({"HSET", "adtally:rebuild:1", "x", "1"});
+    for (const std::string_view holder : {"another", ""}) {
+        if (holder.empty())
+            tell({"DEL", "lease"});
+        else
+            tell({"SET", "lease", holder});
+        const Status done = redis_sink::apply_corrections(
+            client, {"adtally:rebuild:1", "lease", "us"}, corrections);
+        ASSERT_FALSE(done);
+        EXPECT_EQ(done.error().code, ErrorCode::conflict);
+    }
+    EXPECT_EQ(get("ad:metrics:1:impressions"), "");
+}
+
+TEST_F(RebuildTest, CorrectsOneAtATime) {
+    count(some_events());
+    tell({"INCRBY", "ad:metrics:1:clicks", "4"});
+    Lease other(client, redis_sink::keys::rebuild_lease("ad-events"), clock);
+    ASSERT_TRUE(other.take());
+    const auto refused = rebuild({}, true);
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_EQ(refused.error().code, ErrorCode::conflict);
+    EXPECT_THAT(refused.error().message, HasSubstr("another rebuild --apply runs"));
+    EXPECT_EQ(get("ad:metrics:1:clicks"), "5");
+    EXPECT_EQ(rebuild().value().differences, 1) << "who only compares waits for nobody";
+}
+
+TEST_F(RebuildTest, ALeaseIsGivenBackRenewedAndLost) {
+    const std::string key = redis_sink::keys::rebuild_lease("ad-events");
+    {
+        Lease first(client, key, clock);
+        ASSERT_TRUE(first.take());
+        tell({"PEXPIRE", key, "5000"});
+        ASSERT_TRUE(first.renew());
+        EXPECT_LE(client.command({"PTTL", key}).value().integer, 5000) << "it is not time yet";
+        clock.advance(Lease::lifetime / 2);
+        ASSERT_TRUE(first.renew());
+        EXPECT_GT(client.command({"PTTL", key}).value().integer, 5000);
+    }
+    EXPECT_EQ(get(key), "");
+    Lease slept(client, key, clock);
+    ASSERT_TRUE(slept.take());
+    tell({"DEL", key});  // as it expires
+    Lease next(client, key, clock);
+    ASSERT_TRUE(next.take());
+    clock.advance(Lease::lifetime / 2);
+    EXPECT_EQ(slept.renew().error().code, ErrorCode::conflict);
+    EXPECT_EQ(get(key), next.holder());
+}
+
+TEST_F(RebuildTest, SetsTheUndatedHourToTheDatedOne) {
+    count(some_events());
+    // Only the dated one is wrong: what is added to it was never missing in the other.
+    tell({"DEL", "hourly:metrics:1:2024-01-15T14:impressions"});
+    EXPECT_EQ(rebuild({}, true).value().corrected, 1);
+    EXPECT_EQ(get("hourly:metrics:1:14:impressions"), "1");
+    // Only the undated one.
+    tell({"SET", "hourly:metrics:1:14:clicks", "9"});
+    EXPECT_EQ(rebuild({}, true).value().corrected, 1);
+    EXPECT_EQ(get("hourly:metrics:1:14:clicks"), "1");
+    EXPECT_EQ(get("hourly:metrics:1:2024-01-15T14:clicks"), "1");
+    // It is gone, and the day that it held.
+    tell({"DEL", "hourly:metrics:1:14:impressions", "hourly:metrics:1:14:clicks",
+          "hourly:metrics:1:14:day"});
+    EXPECT_EQ(rebuild({}, true).value().corrected, 2);
+    EXPECT_EQ(get("hourly:metrics:1:14:impressions"), "1");
+    EXPECT_EQ(get("hourly:metrics:1:14:day"), "2024-01-15");
+    EXPECT_GT(client.command({"TTL", "hourly:metrics:1:14:impressions"}).value().integer, 0);
+    EXPECT_EQ(rebuild().value().differences, 0);
+    // A newer day's is nobody's business.
+    clock.advance(Milliseconds{24 * hour_ms});
+    count({{.ad = 1, .id = "e", .time_ms = clock.wall().value},
+           {.ad = 1, .id = "f", .time_ms = clock.wall().value}});
+    tell({"INCR", "hourly:metrics:1:2024-01-15T14:impressions"});
+    EXPECT_EQ(rebuild({}, true).value().corrected, 1);
+    EXPECT_EQ(get("hourly:metrics:1:14:impressions"), "2");
+    EXPECT_EQ(rebuild().value().differences, 0);
+}
+
+TEST_F(RebuildTest, AnUndatedHourThatMayHaveExpiredIsLeftAlone) {
+    count(some_events());
+    tell({"DEL", "hourly:metrics:1:14:impressions", "hourly:metrics:1:14:day"});
+    clock.advance(Milliseconds{47 * hour_ms});
+    EXPECT_EQ(rebuild().value().differences, 0);
+}
+
+TEST_F(RebuildTest, TellsWhatRedisHasAndTheLogDoesNot) {
+    count(some_events());
+    tell({"SET", "daily:metrics:7:2024-01-15:clicks", "3"});
+    tell({"SET", "hourly:metrics:7:2024-01-15T09:clicks", "2"});
+    tell({"SET", "hourly:metrics:7:11:clicks", "1"});
+    tell({"SET", "hourly:metrics:7:11:day", "2024-01-15"});
+    tell({"SET", "daily:metrics:8:2024-01-16:clicks", "4"});
+    const std::vector<std::string> of_seven = {"daily:metrics:7:2024-01-15:clicks 3 0",
+                                               "hourly:metrics:7:2024-01-15T09:clicks 2 0",
+                                               "hourly:metrics:7:11:clicks 1 0"};
+    EXPECT_EQ(rebuild().value().differences, 4);
+    EXPECT_EQ(rebuild({.ad = 7, .day = {}}).value().differences, 3);
+    EXPECT_THAT(differences, testing::UnorderedElementsAreArray(of_seven));
+    const auto day = domain::parse_day("2024-01-15");
+    EXPECT_EQ(rebuild({.ad = {}, .day = day}).value().differences, 3);
+    EXPECT_THAT(differences, testing::UnorderedElementsAreArray(of_seven));
+    const auto named = rebuild({.ad = 7, .day = day}, true).value();
+    EXPECT_EQ(named.corrected, 3);
+    EXPECT_GE(named.counters, 25 * 5) << "the day and its hours, events or not";
+    EXPECT_EQ(get("hourly:metrics:7:11:clicks"), "");
+    EXPECT_EQ(rebuild({.ad = 7, .day = day}).value().differences, 0);
+}
+
+TEST_F(RebuildTest, ReadsCountsBelowZero) {
+    count(some_events());
+    tell({"SET", "ad:metrics:1:clicks", "-5"});
+    tell({"SET", "ad:metrics:5:clicks", "-2"});
+    EXPECT_EQ(rebuild({}, true).value().corrected, 2);
+    EXPECT_THAT(differences,
+                UnorderedElementsAre("ad:metrics:1:clicks -5 1", "ad:metrics:5:clicks -2 0"));
+    EXPECT_EQ(get("ad:metrics:1:clicks"), "1");
+    EXPECT_EQ(get("ad:metrics:5:clicks"), "0");
+}
+
+TEST_F(RebuildTest, RefusesARedisThatHoldsOtherCounts) {
+    const auto refusal = [this] {
+        const auto report = rebuild({}, true);
+        return report ? "none" : report.error().message;
+    };
+    EXPECT_THAT(refusal(), HasSubstr("was ever counted in this Redis"));
+    EXPECT_THAT(refusal(), HasSubstr("check --redis-url"));
+    count(some_events());
+    EXPECT_EQ(refusal(), "none");
+    tell({"SET", "adtally:log:ad-events", "log-2"});
+    EXPECT_THAT(refusal(), HasSubstr("another log (log-2, this is log-1): check --redis-url"));
+    tell({"DEL", "adtally:log:ad-events"});
+    EXPECT_THAT(refusal(), HasSubstr("check --redis-url"));
+    tell({"SET", "adtally:log:ad-events", "log-1"});
+    tell({"DEL", "adtally:rules:ad-events"});
+    EXPECT_THAT(refusal(), HasSubstr("have not said by which zone"));
+}
+
+TEST_F(RebuildTest, RefusesToCountByOtherRules) {
+    count(some_events());
+    tell({"INCRBY", "ad:metrics:1:clicks", "4"});
+    tell({"HSET", "adtally:rules:ad-events", "zone", "+08:00"});
+    EXPECT_THAT(rebuild({}, true).error().message,
+                HasSubstr("--set processor.reporting-zone=+08:00"));
+    tell({"HSET", "adtally:rules:ad-events", "zone", "UTC", "dedup_window_s", "60"});
+    EXPECT_THAT(rebuild({}, true).error().message, HasSubstr("--set processor.dedup-window-s=60"));
+    EXPECT_EQ(get("ad:metrics:1:clicks"), "5");
+}
+
+TEST_F(RebuildTest, CountsOnlyDaysAgainThatBeganAfterTheRulesWereChanged) {
+    count(some_events());
+    redis_sink::RedisStore changed{server->client_options(), "ad-events", clock, crash_points,
+                                   redis_sink::CountingRules{"+08:00", 600}};
+    ASSERT_TRUE(changed.bind_log("log-1"));
+    clock.advance(Milliseconds{hour_ms});
+    ASSERT_TRUE(store.bind_log("log-1"));
+    ASSERT_TRUE(store.bind_log("log-1"));
+    EXPECT_THAT(rebuild().error().message, HasSubstr("was changed at 2024-01-15T15:03"));
+    EXPECT_FALSE(rebuild({.ad = {}, .day = domain::parse_day("2024-01-15")}).has_value());
+    EXPECT_TRUE(rebuild({.ad = {}, .day = domain::parse_day("2024-01-16")}).has_value());
 }
 
 }  // namespace

@@ -43,9 +43,15 @@ bool Recount::has_bids() const {
     return !tools_.catalogue.empty();
 }
 
-Result<std::int32_t> Recount::partitions() const {
-    ADTALLY_TRY(const auto info, log_.topic(options_.topic));
-    return info.partitions;
+Result<eventlog::TopicInfo> Recount::topic() const {
+    return log_.topic(options_.topic);
+}
+
+std::optional<TimestampMs> Recount::needs_from() {
+    if (!scope_.day)
+        return std::nullopt;
+    return TimestampMs{begin_of_day(*scope_.day, options_.zone).value - domain::limits::future_ms -
+                       options_.dedup_window.count()};
 }
 
 Status Recount::open(std::span<const std::optional<Offset>> bases) {
@@ -74,7 +80,8 @@ Status Recount::open(std::span<const std::optional<Offset>> bases) {
 
 Result<Offset> Recount::begin_of(Partition partition, Offset base) {
     ADTALLY_TRY(const auto ends, reader_->watermarks(partition));
-    if (!scope_.day) {
+    const auto needed = needs_from();
+    if (!needed) {
         if (ends.begin <= base)
             return base;
         return Error{ErrorCode::conflict,
@@ -82,9 +89,7 @@ Result<Offset> Recount::begin_of(Partition partition, Offset base) {
                                  "totals cannot be counted again, a recent day can: --day",
                                  options_.topic, partition.value, base.value, ends.begin.value)};
     }
-    const TimestampMs needed{begin_of_day(*scope_.day, options_.zone).value -
-                             domain::limits::future_ms - options_.dedup_window.count()};
-    ADTALLY_TRY(const auto begin, reader_->offset_at(partition, needed));
+    ADTALLY_TRY(const auto begin, reader_->offset_at(partition, *needed));
     if (begin > ends.begin || ends.begin <= base || ends.begin == ends.end)
         return std::max(begin, base);
     ADTALLY_TRY(reader_->read(partition, ends.begin, Offset{ends.begin.value + 1}, batch_));
@@ -92,10 +97,10 @@ Result<Offset> Recount::begin_of(Partition partition, Offset base) {
                  fmt::format("{}/{} begins at {}, but the day needs it from {} on: retention has "
                              "removed records of it; choose a later --day",
                              options_.topic, partition.value,
-                             text_of(batch_.records.at(0).appended_at), text_of(needed))};
+                             text_of(batch_.records.at(0).appended_at), text_of(*needed))};
 }
 
-Status Recount::advance_to(std::span<const Offset> ends) {
+Status Recount::advance_to(std::span<const Offset> ends, const Between& between) {
     ADTALLY_ASSERT(ends.size() == places_.size());
     wanted_ = records_;
     for (std::size_t i = 0; i < places_.size(); ++i)
@@ -103,20 +108,24 @@ Status Recount::advance_to(std::span<const Offset> ends) {
             wanted_ += std::max<std::int64_t>(0, ends[i].value - places_[i].state.next().value);
     for (std::size_t i = 0; i < places_.size(); ++i) {
         if (places_[i].wanted) {
-            ADTALLY_TRY(read(places_[i], ends[i]));
+            ADTALLY_TRY(read(places_[i], ends[i], between));
         }
     }
     return ok();
 }
 
-Status Recount::read(Place& place, Offset end) {
+Status Recount::read(Place& place, Offset end, const Between& between) {
     processor::PartitionState& state = place.state;
     while (state.next() < end) {
+        ADTALLY_TRY(between());
         ADTALLY_TRY(reader_->read(state.partition(), state.next(), end, batch_));
         for (const eventlog::FetchedRecord& record : batch_.records) {
             if (state.process(record, tools_) == processor::PartitionState::Step::done)
                 continue;
-            ADTALLY_TRY(processor::restore_history(state, *reader_, tools_, [] { return false; }));
+            // It reads a day of the log: no shorter than any other stretch.
+            ADTALLY_TRY(processor::restore_history(state, *reader_, tools_,
+                                                   [&between] { return !between(); }));
+            ADTALLY_TRY(between());
             (void)state.process(record, tools_);
         }
         records_ += static_cast<std::int64_t>(batch_.records.size());

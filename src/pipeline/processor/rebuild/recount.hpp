@@ -58,15 +58,20 @@ public:
     Recount(eventlog::EventLog& log, Scope scope, RecountOptions options);
     ~Recount();
 
-    Result<std::int32_t> partitions() const;
+    Result<eventlog::TopicInfo> topic() const;
+    // From when on the scope needs the log; nothing: from its first counted record.
+    std::optional<TimestampMs> needs_from();
     // `bases`: the first offset that was counted of each partition; nothing where none was yet.
     // `conflict` when retention has removed what the scope needs, with what is left.
     Status open(std::span<const std::optional<Offset>> bases);
+    // Called between batches; its failure ends the counting.
+    using Between = std::function<Status()>;
     // Counts up to `ends`; never back. `conflict` when the log ends before.
-    Status advance_to(std::span<const Offset> ends);
+    Status advance_to(std::span<const Offset> ends, const Between& between);
 
     const Totals& totals() const { return totals_; }
     const Scope& scope() const { return scope_; }
+    domain::LocalHour hour_of(TimestampMs time) { return options_.zone.hour(time); }
     std::int64_t records() const { return records_; }
     // Whether bids are known: then the cost of an event without one may differ from what it was.
     bool has_bids() const;
@@ -77,7 +82,7 @@ private:
         bool wanted;
     };
     Result<Offset> begin_of(Partition partition, Offset base);
-    Status read(Place& place, Offset end);
+    Status read(Place& place, Offset end, const Between& between);
     void take(processor::PartitionState& state);
 
     eventlog::EventLog& log_;

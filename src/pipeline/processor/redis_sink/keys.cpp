@@ -46,6 +46,10 @@ std::string log_binding(std::string_view topic) {
     return fmt::format("adtally:log:{}", topic);
 }
 
+std::string counting_rules(std::string_view topic) {
+    return fmt::format("adtally:rules:{}", topic);
+}
+
 std::string delivered(std::string_view sink) {
     return fmt::format("adtally:alerts:{}:delivered", sink);
 }
@@ -68,6 +72,10 @@ std::string open_reconciliation(std::string_view topic) {
 
 std::string rebuild(std::string_view run) {
     return fmt::format("adtally:rebuild:{}", run);
+}
+
+std::string rebuild_lease(std::string_view topic) {
+    return fmt::format("adtally:rebuild-lease:{}", topic);
 }
 
 std::string redriven(std::string_view origin) {

@@ -33,14 +33,16 @@ std::string session_clicks(std::string_view session);             // session:cli
 std::string offset(std::string_view topic, Partition partition);  // adtally:offset:ad-events:0
 std::string books(std::string_view topic, Partition partition);   // adtally:books:ad-events:0
 std::string log_binding(std::string_view topic);                  // adtally:log:ad-events
+std::string counting_rules(std::string_view topic);               // adtally:rules:ad-events
 std::string delivered(std::string_view sink);                     // adtally:alerts:log:delivered
 std::string delivery_lease(std::string_view sink);                // adtally:alerts:log:lease
 std::string intake(std::string_view topic);                       // adtally:intake:ad-events
 std::string reconciliation(std::string_view topic, std::int64_t number);
 std::string open_reconciliation(std::string_view topic);
-std::string rebuild(std::string_view run);      // adtally:rebuild:17053…
-std::string redriven(std::string_view origin);  // adtally:redriven:ad-events:3-17:…
-std::string top_ads(std::string_view by);       // top:ads:ctr
+std::string rebuild(std::string_view run);          // adtally:rebuild:17053…
+std::string rebuild_lease(std::string_view topic);  // adtally:rebuild-lease:ad-events
+std::string redriven(std::string_view origin);      // adtally:redriven:ad-events:3-17:…
+std::string top_ads(std::string_view by);           // top:ads:ctr
 
 inline constexpr std::string_view anomalies = "anomalies";
 // Hashes: an entity's id to its sliding window, packed (flush_script.cpp says how).

@@ -13,11 +13,12 @@ using processor::FlushOutcome;
 using redis::Reply;
 
 RedisStore::RedisStore(redis::ClientOptions options, std::string topic, const Clock& clock,
-                       CrashPoints& crash_points)
+                       CrashPoints& crash_points, std::optional<CountingRules> rules)
     : client_(std::move(options)),
       topic_(std::move(topic)),
       clock_(clock),
       crash_points_(crash_points),
+      rules_(std::move(rules)),
       script_(flush_script_source()) {}
 
 Result<std::vector<FlushOutcome>> RedisStore::apply(std::span<const Flush> flushes,
@@ -87,16 +88,10 @@ Result<std::vector<std::optional<Offset>>> RedisStore::positions(
 
 Status RedisStore::bind_log(const std::string& log_id) {
     ADTALLY_TRY(check_eviction());
-    std::string key = keys::log_binding(topic_);
-    ADTALLY_TRY(client_.command({"SET", key, log_id, "NX"}));
-    ADTALLY_TRY(auto bound, client_.command({"GET", key}));
-    if (bound.text == log_id)
+    ADTALLY_TRY(redis_sink::bind_log(client_, topic_, log_id));
+    if (!rules_)
         return ok();
-    return Error{ErrorCode::conflict,
-                 fmt::format("this Redis counts another event log ({} holds {}, this log is {}); "
-                             "use the data directory that belongs to it, or another Redis "
-                             "database",
-                             key, bound.text, log_id)};
+    return keep_rules(client_, topic_, *rules_, clock_.wall());
 }
 
 // A Redis that evicts keys would drop counts without a word.

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/crash_points.hpp"
 #include "pipeline/processor/ports.hpp"
 #include "pipeline/processor/redis_sink/flush_script.hpp"
+#include "pipeline/processor/redis_sink/log_binding.hpp"
 #include "platform/redis/client.hpp"
 
 namespace adtally::redis_sink {
@@ -15,8 +17,9 @@ namespace adtally::redis_sink {
 // Threads: one, the loop's. The connection is its own.
 class RedisStore final : public processor::MetricsStore {
 public:
+    // `rules`: kept beside the log's binding, for those who count the log again.
     RedisStore(redis::ClientOptions options, std::string topic, const Clock& clock,
-               CrashPoints& crash_points);
+               CrashPoints& crash_points, std::optional<CountingRules> rules = {});
 
     Result<std::vector<processor::FlushOutcome>> apply(
         std::span<const processor::Flush> flushes,
@@ -35,6 +38,7 @@ private:
     std::string topic_;
     const Clock& clock_;
     CrashPoints& crash_points_;
+    const std::optional<CountingRules> rules_;
     redis::Script script_;
     std::vector<FlushCall> calls_;
 };
