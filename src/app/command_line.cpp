@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <iostream>
+#include <stdexcept>
 #include <string>
 
 #include "app/configuration.hpp"
@@ -18,6 +19,7 @@
 #include "app/version.hpp"
 #include "domain/validation.hpp"
 #include "pipeline/collector/click_target.hpp"
+#include "platform/redis/append_only_tail.hpp"
 #include "platform/redis/supervisor.hpp"
 
 namespace adtally::app {
@@ -43,6 +45,7 @@ struct Parsed {
     std::string replay_speed = "max";
     std::string replay_shift;
     bool describe = false;
+    std::string redis_directory;
     SignClick sign;
     dlt::DltOptions dlt;
     RebuildOptions rebuild;
@@ -159,6 +162,15 @@ int check_config(const Parsed& parsed) {
     return 0;
 }
 
+int mend_redis(const std::string& directory) {
+    const auto cut = redis::cut_torn_tail(directory);
+    if (!cut)
+        throw std::runtime_error(cut.error().message);
+    if (cut.value() > 0)
+        std::cout << cut.value() << " bytes cut off that a torn write had left\n";
+    return 0;
+}
+
 int sign_click(const SignClick& sign) {
     using std::chrono::duration_cast;
     auto now = std::chrono::system_clock::now().time_since_epoch();
@@ -210,7 +222,9 @@ DltCommands add_dlt_commands(CLI::App& command, dlt::DltOptions& into) {
     for (CLI::App* each : {added.list, added.show, added.redrive})
         each->add_option("--url", into.url, "a processor")->capture_default_str();
     add_dlt_filter(*added.list, into);
-    added.list->add_option("--limit", into.limit, "at most so many")->capture_default_str();
+    added.list->add_option("--limit", into.limit, "at most so many")
+        ->check(CLI::Range(1, 100'000))
+        ->capture_default_str();
     added.list->add_flag("--json", into.as_json, "one object a line");
     added.show->add_option("ids", into.ids, "as list prints them: 3-17")->required();
     add_dlt_filter(*added.redrive, into);
@@ -259,6 +273,11 @@ int run(int argc, char** argv) {
     auto* check = cli.add_subcommand("check-config", "says all errors of the configuration");
     add_launch_options(*check, parsed);
     check->add_flag("--describe", parsed.describe, "prints every setting there is");
+    auto* mend = cli.add_subcommand(
+        "mend-redis", "of a stopped Redis: cuts off what a torn write left behind its last flush");
+    mend->add_option("directory", parsed.redis_directory, "Redis' own, its `dir`")
+        ->required()
+        ->check(CLI::ExistingDirectory);
     auto* sign = cli.add_subcommand("sign-click", "signs the target of a click redirect");
     add_sign_options(*sign, parsed.sign);
     try {
@@ -287,6 +306,8 @@ int run(int argc, char** argv) {
         return run_dlt(dlt_commands, parsed.dlt);
     if (*check)
         return check_config(parsed);
+    if (*mend)
+        return mend_redis(parsed.redis_directory);
     return sign_click(parsed.sign);
 }
 

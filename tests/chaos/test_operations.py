@@ -64,6 +64,8 @@ def test_a_poison_record_is_listed_shown_and_redriven_as_it_is(cluster):
     dlt(cluster, "show", "0-999999", code=1)
     dlt(cluster, "show", "nonsense", code=2)
     dlt(cluster, "redrive", code=2)  # which?
+    dlt(cluster, "redrive", place, "--reason", "malformed_json", code=2)
+    dlt(cluster, "redrive", "--from", "2", "--to", "1", code=2)
 
     # It is still wrong: it comes back as a letter of its own, and the first is done with.
     assert dlt(cluster, "redrive", place).startswith("1 redriven")

@@ -370,15 +370,25 @@ def test_operators_are_answered_as_described(ask, counted):
     """Letters themselves: tests/chaos/test_operations.py, the collector lets none come about."""
     letters, letter = "/api/dead-letters", "/api/dead-letters/{id}"
     redrive, trace = "/api/redrive", "/api/events/{id}/trace"
-    assert ask("processor", "get", letters, 200).json() == {"letters": [], "next": None}
-    for wrong in ({"limit": "0"}, {"from": "noon"}, {"after": "3"}):
+    for order in ("position", "newest"):
+        page = ask("processor", "get", letters, 200, params={"order": order}).json()
+        ends = page.pop("ends")
+        assert page == {"letters": [], "next": None, "more": False}
+        assert set(ends) <= {"0", ","}
+    for wrong in ({"limit": "0"}, {"from": "noon"}, {"after": "3"}, {"resaon": "x"},
+                  {"reason": ""}, {"from": "2", "to": "1"}, {"ends": "0,"}, {"ends": "0,0,0,0,0"}):
         ask("processor", "get", letters, 400, params=wrong)
-        ask("processor", "post", redrive, 400, params=wrong)
+        ask("processor", "post", redrive, 400, params={"reason": "x", **wrong})
     ask("processor", "get", letter, 404, letter.format(id="0-0"))
     ask("processor", "get", letter, 400, letter.format(id="0"))
-    assert ask("processor", "post", redrive, 200).json()["redriven"] == 0
+    assert ask("processor", "post", redrive, 200, params={"all": "true"}).json()["redriven"] == 0
     ask("processor", "post", redrive, 404, params={"id": "0-0"})
-    ask("processor", "post", redrive, 400, params={"force": "perhaps"})
+    for wrong in ({}, {"all": "true", "force": "perhaps"}, {"id": "0-0", "reason": "x"},
+                  {"id": "0-0", "dryrun": "true"}, {"all": "true", "reason": "x"}):
+        problem = ask("processor", "post", redrive, 400, params=wrong).json()
+        assert problem["code"] == "invalid_argument" and problem["detail"]
+    ask("processor", "post", redrive, 200, data={"all": "true", "dry_run": "true"})
+    ask("processor", "post", redrive, 400, params={"all": "true"}, json={"dry_run": True})
     event = an_event(type="click", session_id="s-trace", cost_micros=5, value_micros=6)
     event["event_id"] = "where-is-it"
     ad = counted(event, event)

@@ -7,7 +7,6 @@
 #include <ostream>
 
 #include "base/result.hpp"
-#include "platform/http/client.hpp"
 #include "platform/http/message.hpp"
 
 namespace adtally::dlt {
@@ -15,9 +14,7 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr Milliseconds patience{60'000};
-constexpr std::size_t most_listed = 100'000;
-constexpr int page_letters = 500;
+constexpr std::size_t page_letters = 500;
 
 std::string text_of(const json::object& object, std::string_view name) {
     const json::value* found = object.if_contains(name);
@@ -29,43 +26,14 @@ std::int64_t number_of(const json::object& object, std::string_view name) {
     return found != nullptr && found->is_int64() ? found->as_int64() : 0;
 }
 
-std::string filter_of(const DltOptions& options) {
-    std::string query = fmt::format("limit={}", page_letters);
+std::string filter_of(const DltOptions& options, std::size_t limit) {
+    std::string query = fmt::format("limit={}", std::min(limit, page_letters));
     for (const auto& [name, value] :
          {std::pair{"reason", &options.reason}, {"from", &options.from}, {"to", &options.to}})
         if (!value->empty())
             query += fmt::format("&{}={}", name, http::percent_encode(*value));
     return query;
 }
-
-class Api {
-public:
-    explicit Api(std::string url) : url_(std::move(url)) {}
-
-    Result<json::object> ask(const std::string& method, const std::string& path) {
-        auto response = client_.send({.method = method, .url = url_ + path, .timeout = patience});
-        if (!response)
-            return Error{response.error().code,
-                         fmt::format("{}; is a processor there? --url names it, --url {} was asked",
-                                     response.error().message, url_)};
-        boost::system::error_code failed;
-        json::value body = json::parse(response.value().body, failed);
-        if (failed || !body.is_object())
-            return Error{ErrorCode::unavailable,
-                         fmt::format("{} answered {} and no JSON: it is no processor of adtally",
-                                     url_, response.value().status)};
-        if (response.value().status != 200)
-            return Error{response.value().status == 400 ? ErrorCode::invalid_argument
-                                                        : ErrorCode::unavailable,
-                         fmt::format("{} answered {}: {}", url_, response.value().status,
-                                     text_of(body.as_object(), "detail"))};
-        return std::move(body.as_object());
-    }
-
-private:
-    std::string url_;
-    http::Client client_;
-};
 
 int fail(const Error& error, std::ostream& err) {
     err << "adtally: " << error.message << "\n";
@@ -125,42 +93,37 @@ int close(const Sums& sums, const DltOptions& options, std::ostream& out, std::o
 
 }  // namespace
 
-int list(const DltOptions& options, std::ostream& out, std::ostream& err) {
-    Api api(options.url);
-    std::vector<json::object> letters;
-    std::string after;
-    do {
-        auto page = api.ask("GET", "/api/dead-letters?" + filter_of(options) +
-                                       (after.empty() ? "" : "&after=" + after));
+int list(Api& api, const DltOptions& options, std::ostream& out, std::ostream& err) {
+    std::vector<json::object> letters;  // the newest first
+    std::string ends;
+    bool more = true;
+    while (more && letters.size() < options.limit) {
+        auto page = api.ask("GET", "/api/dead-letters?order=newest&" +
+                                       filter_of(options, options.limit - letters.size()) +
+                                       (ends.empty() ? "" : "&ends=" + ends));
         if (!page)
             return fail(page.error(), err);
         for (json::value& letter : page.value().at("letters").as_array())
             letters.push_back(std::move(letter.as_object()));
-        after = text_of(page.value(), "next");
-    } while (!after.empty() && letters.size() < most_listed);
-    std::stable_sort(letters.begin(), letters.end(),
-                     [](const json::object& left, const json::object& right) {
-                         return text_of(left, "written_at") < text_of(right, "written_at");
-                     });
-    const std::size_t shown = std::min(options.limit, letters.size());
-    const auto first = letters.end() - static_cast<std::ptrdiff_t>(shown);
-    if (!options.as_json && shown > 0)
+        ends = text_of(page.value(), "ends");
+        more = page.value().at("more").as_bool();
+    }
+    if (!options.as_json && !letters.empty())
         out << fmt::format("{:<12} {:<24} {:<18} {:<22} {}\n", "id", "written at", "reason",
                            "was at", "message");
-    for (auto letter = first; letter != letters.end(); ++letter) {
+    for (auto letter = letters.rbegin(); letter != letters.rend(); ++letter) {
         if (options.as_json)
             out << json::serialize(*letter) << "\n";
         else
             print_row(*letter, out);
     }
     if (!options.as_json)
-        out << fmt::format("{} of {}{} dead letters\n", shown, letters.size(),
-                           after.empty() ? "" : " or more");
+        out << fmt::format("{} dead letters{}\n", letters.size(),
+                           more ? ", the newest; --limit shows more" : "");
     return 0;
 }
 
-int show(const DltOptions& options, std::ostream& out, std::ostream& err) {
-    Api api(options.url);
+int show(Api& api, const DltOptions& options, std::ostream& out, std::ostream& err) {
     for (const std::string& id : options.ids) {
         auto letter = api.ask("GET", "/api/dead-letters/" + http::percent_encode(id));
         if (!letter)
@@ -170,6 +133,10 @@ int show(const DltOptions& options, std::ostream& out, std::ostream& err) {
                            origin_of(letter.value()), text_of(letter.value(), "reason"))
             << fmt::format("message     {}\nkey         {}\n", text_of(letter.value(), "message"),
                            text_of(letter.value(), "key"));
+        if (letter.value().contains("cut"))
+            out << fmt::format("cut         its record has {} bytes of value and {} of key\n",
+                               number_of(letter.value(), "original_value_bytes"),
+                               number_of(letter.value(), "original_key_bytes"));
         const std::string text = text_of(letter.value(), "value");
         out << (text.empty() ? "base64      " + text_of(letter.value(), "value_base64")
                              : "record      " + text)
@@ -178,13 +145,17 @@ int show(const DltOptions& options, std::ostream& out, std::ostream& err) {
     return 0;
 }
 
-int redrive(const DltOptions& options, std::ostream& out, std::ostream& err) {
+int redrive(Api& api, const DltOptions& options, std::ostream& out, std::ostream& err) {
     const bool filtered = !options.reason.empty() || !options.from.empty() || !options.to.empty();
-    if (options.ids.empty() && !filtered && !options.all) {
-        err << "adtally: which letters? name ids, a --reason, --from or --to, or say --all\n";
+    const int ways = (options.ids.empty() ? 0 : 1) + (filtered ? 1 : 0) + (options.all ? 1 : 0);
+    if (ways != 1) {
+        err << (ways == 0
+                    ? "adtally: which letters? name ids, or a --reason, --from or --to, or say "
+                      "--all\n"
+                    : "adtally: ids, a filter (--reason, --from, --to) and --all exclude each "
+                      "other: give one of them\n");
         return 2;
     }
-    Api api(options.url);
     const std::string wish = fmt::format("&dry_run={}&force={}", options.dry_run, options.force);
     Sums sums;
     for (const std::string& id : options.ids) {
@@ -193,20 +164,41 @@ int redrive(const DltOptions& options, std::ostream& out, std::ostream& err) {
             return fail(report.error(), err);
         sums.add(report.value());
     }
+    // Those that this makes anew lie past the ends that its first page says.
     std::string after;
+    std::string ends;
     while (options.ids.empty()) {
-        auto report = api.ask("POST", "/api/redrive?" + filter_of(options) + wish +
-                                          (after.empty() ? "" : "&after=" + after));
+        auto report =
+            api.ask("POST", "/api/redrive?" + filter_of(options, page_letters) + wish +
+                                (options.all ? "&all=true" : "") +
+                                (after.empty() ? "" : "&after=" + after + "&ends=" + ends));
         if (!report)
             return fail(report.error(), err);
         sums.add(report.value());
         after = text_of(report.value(), "next");
+        if (ends.empty())
+            ends = text_of(report.value(), "ends");
         // What fails now fails for the rest too.
         if (after.empty() || sums.failed > 0)
             break;
         err << fmt::format("\r{} redriven …", sums.redriven);
     }
     return close(sums, options, out, err);
+}
+
+int list(const DltOptions& options, std::ostream& out, std::ostream& err) {
+    HttpApi api(options.url);
+    return list(api, options, out, err);
+}
+
+int show(const DltOptions& options, std::ostream& out, std::ostream& err) {
+    HttpApi api(options.url);
+    return show(api, options, out, err);
+}
+
+int redrive(const DltOptions& options, std::ostream& out, std::ostream& err) {
+    HttpApi api(options.url);
+    return redrive(api, options, out, err);
 }
 
 }  // namespace adtally::dlt

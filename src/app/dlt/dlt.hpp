@@ -1,5 +1,7 @@
 // `adtally dlt list|show|redrive`: what could not be counted, from the command line.
 //
+// Limits. Letters are asked for page by page, the newest first; a redrive ends at those that
+// stood there when it began.
 // Answers go to `out`, what goes wrong to `err` with the remedy.
 // Exit status: 0; 1 when something was left undone; 2 for a question that makes no sense.
 #pragma once
@@ -7,6 +9,8 @@
 #include <iosfwd>
 #include <string>
 #include <vector>
+
+#include "app/dlt/api.hpp"
 
 namespace adtally::dlt {
 
@@ -23,6 +27,11 @@ struct DltOptions {
     bool force = false;    // redrive: also those whose earlier attempt has an unknown fate
 };
 
+int list(Api& api, const DltOptions& options, std::ostream& out, std::ostream& err);
+int show(Api& api, const DltOptions& options, std::ostream& out, std::ostream& err);
+int redrive(Api& api, const DltOptions& options, std::ostream& out, std::ostream& err);
+
+// Likewise, of the processor at options.url.
 int list(const DltOptions& options, std::ostream& out, std::ostream& err);
 int show(const DltOptions& options, std::ostream& out, std::ostream& err);
 int redrive(const DltOptions& options, std::ostream& out, std::ostream& err);

@@ -16,7 +16,6 @@ namespace adtally::http {
 
 namespace {
 
-constexpr std::size_t max_response_bytes = 1u << 20;
 constexpr std::size_t max_header_fields = 256;
 constexpr Milliseconds max_connect_time{3'000};
 
@@ -27,13 +26,14 @@ void initialise_curl_once() {
 
 struct Receiving {
     ClientResponse response;
+    std::size_t max_bytes = 0;
     bool too_large = false;
 };
 
 std::size_t on_body(char* data, std::size_t size, std::size_t count, void* user) {
     auto& receiving = *static_cast<Receiving*>(user);
     std::size_t bytes = size * count;
-    if (receiving.response.body.size() + bytes > max_response_bytes) {
+    if (receiving.response.body.size() + bytes > receiving.max_bytes) {
         receiving.too_large = true;
         return 0;  // ends the transfer
     }
@@ -131,6 +131,7 @@ Result<ClientResponse> Client::send(const ClientRequest& request) {
     if (!fits_in_a_line(request.method) || request.method.empty())
         return Error{ErrorCode::invalid_argument, "the method is no word of HTTP"};
     Receiving receiving;
+    receiving.max_bytes = request.max_response_bytes;
     impl_->set_up(request, receiving);
     HeaderList headers(nullptr, curl_slist_free_all);
     auto add = [&](const std::string& line) {
@@ -149,7 +150,9 @@ Result<ClientResponse> Client::send(const ClientRequest& request) {
     CURLcode code = curl_easy_perform(impl_->easy);
     curl_easy_setopt(impl_->easy, CURLOPT_HTTPHEADER, nullptr);
     if (receiving.too_large)
-        return Error{ErrorCode::too_large, request.url + ": the answer is larger than 1 MiB"};
+        return Error{ErrorCode::too_large, request.url + ": the answer is larger than " +
+                                               std::to_string(request.max_response_bytes) +
+                                               " bytes"};
     if (code != CURLE_OK)
         return error_of(code, impl_->detail, request.url);
     long status = 0;

@@ -1,6 +1,7 @@
 // Outgoing HTTP for what is not in anyone's way: alert sinks, tools. Blocking; TLS is verified.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <utility>
@@ -17,11 +18,12 @@ struct ClientRequest {
     std::vector<std::pair<std::string, std::string>> headers{};
     std::string body{};
     Milliseconds timeout{5'000};
+    std::size_t max_response_bytes = 1u << 20;  // more is an error
 };
 
 struct ClientResponse {
     int status = 0;
-    std::string body;                                          // at most 1 MiB; more is an error
+    std::string body;
     std::vector<std::pair<std::string, std::string>> headers;  // names in lower case
 };
 

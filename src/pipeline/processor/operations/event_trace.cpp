@@ -73,6 +73,8 @@ public:
                 return ok();
             }
             ADTALLY_TRY(reader_.read(partition, at, ends.end, batch_));
+            if (batch_.records.empty())
+                break;  // offsets without records, up to the end
             for (std::size_t i = 0; i < batch_.records.size(); ++i) {
                 const eventlog::FetchedRecord& record = batch_.records[i];
                 if (query_.to && record.appended_at > *query_.to)

@@ -154,6 +154,74 @@ TEST_F(OperationsTest, ALetterThatWasCutIsNeverRedriven) {
     EXPECT_EQ(events(), 1u);
 }
 
+// What is redriven and still wrong comes back as a new letter, behind those that stood there.
+TEST_F(OperationsTest, ARedriveInPagesEndsThoughItMakesNewLetters) {
+    for (int i = 0; i < 5; ++i)
+        letter(i, "missing_field");
+    Redriver redriver(box, log, marks, clock, {"ad-events", window});
+    std::optional<Ends> ends;
+    Position first;
+    std::int64_t redriven = 0;
+    for (int pages = 1;; ++pages) {
+        ASSERT_LE(pages, 3);
+        const RedriveReport report = redriver.page({}, first, 2, {}, ends).value();
+        redriven += report.redriven;
+        for (std::int64_t i = 0; i < report.redriven; ++i)
+            letter(100 * pages + i, "missing_field");
+        if (!report.next)
+            break;
+        first = *report.next;
+        ends = report.ends;
+    }
+    EXPECT_EQ(redriven, 5);
+    EXPECT_EQ(redriver.page({}, {}, 2, {}, Ends{Offset{1}}).error().code,
+              ErrorCode::invalid_argument);
+}
+
+TEST_F(OperationsTest, TheNewestComeFirstPageByPage) {
+    for (int i = 0; i < 700; ++i)  // more than a stretch
+        letter(i, i % 100 == 0 ? "malformed_json" : "missing_field", i);
+    auto offsets = [](const NewestPage& page) {
+        std::vector<std::int64_t> all;
+        for (const Letter& each : page.letters)
+            all.push_back(each.origin.offset.value);
+        return all;
+    };
+    const NewestPage newest = box.newest({}, 3).value();
+    EXPECT_THAT(offsets(newest), ElementsAre(699, 698, 697));
+    EXPECT_TRUE(newest.more);
+    letter(1'000, "missing_field", 1'000);
+    EXPECT_THAT(offsets(box.newest({}, 2, newest.ends).value()), ElementsAre(696, 695));
+    const LetterFilter rare{.reason = "malformed_json"};
+    const NewestPage some = box.newest(rare, 4).value();
+    EXPECT_THAT(offsets(some), ElementsAre(600, 500, 400, 300));
+    const NewestPage rest = box.newest(rare, 4, some.ends).value();
+    EXPECT_THAT(offsets(rest), ElementsAre(200, 100, 0));
+    EXPECT_FALSE(rest.more);
+    const LetterFilter middle{
+        .reason = "", .from = TimestampMs{noon.value + 3}, .to = TimestampMs{noon.value + 6}};
+    EXPECT_THAT(offsets(box.newest(middle, 10).value()), ElementsAre(5, 4, 3));
+}
+
+TEST_F(OperationsTest, APageIsBoundedInBytes) {
+    processor::DeadLetterWriter writer(log, "ad-events", "ad-events-dlt", Milliseconds{1'000});
+    for (int i = 0; i < 6; ++i) {
+        const processor::DeadLetter dead{Offset{i},        noon,   "7", std::string(400'000, 'x'),
+                                         "malformed_json", "wrong"};
+        ASSERT_TRUE(writer.write_some(Partition{1}, std::span(&dead, 1)));
+    }
+    const Page page = box.list({}, {}, 100).value();
+    EXPECT_EQ(page.letters.size(), 3u);
+    EXPECT_EQ(box.list({}, page.next.value(), 100, page.ends).value().letters.size(), 3u);
+    const NewestPage newest = box.newest({}, 100).value();
+    EXPECT_EQ(newest.letters.size(), 3u);
+    EXPECT_EQ(newest.letters.front().origin.offset, Offset{5});
+    const NewestPage older = box.newest({}, 100, newest.ends).value();
+    ASSERT_EQ(older.letters.size(), 3u);
+    EXPECT_EQ(older.letters.front().origin.offset, Offset{2});
+    EXPECT_FALSE(older.more);
+}
+
 TEST_F(OperationsTest, RepeatsAnOpenAttemptWithinTheWindowOnly) {
     letter(1, "missing_field");
     marks.lose_finish = true;

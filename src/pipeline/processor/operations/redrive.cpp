@@ -15,10 +15,11 @@ Redriver::Redriver(LetterBox& box, eventlog::Producer& producer, RedriveMarks& m
     : box_(box), producer_(producer), marks_(marks), clock_(clock), options_(std::move(options)) {}
 
 Result<RedriveReport> Redriver::page(const LetterFilter& filter, Position first, std::size_t limit,
-                                     Wish wish) {
-    ADTALLY_TRY(auto page, box_.list(filter, first, limit));
+                                     Wish wish, std::optional<Ends> ends) {
+    ADTALLY_TRY(auto page, box_.list(filter, first, limit, std::move(ends)));
     ADTALLY_TRY(auto report, redrive(std::move(page.letters), wish));
     report.next = page.next;
+    report.ends = std::move(page.ends);
     return report;
 }
 
@@ -120,8 +121,9 @@ std::string to_json(const RedriveReport& report) {
         fmt::format(R"({{"redriven":{},"already":{},"uncertain":{},"cut":{},"failed":{},"error":)",
                     report.redriven, report.already, report.uncertain, report.cut, report.failed);
     domain::append_json_string(report.error, json);
-    json += fmt::format(R"(,"next":{}}})",
-                        report.next ? '"' + to_string(*report.next) + '"' : std::string("null"));
+    json += fmt::format(R"(,"next":{},"ends":{}}})",
+                        report.next ? '"' + to_string(*report.next) + '"' : "null",
+                        report.ends ? '"' + to_string(*report.ends) + '"' : "null");
     return json;
 }
 

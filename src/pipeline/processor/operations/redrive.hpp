@@ -54,6 +54,7 @@ struct RedriveReport {
     std::int64_t failed = 0;
     std::string error;             // of the first that failed
     std::optional<Position> next;  // where to go on; none at the end
+    std::optional<Ends> ends;      // for the next page: no letter that this one caused
 };
 
 class Redriver {
@@ -66,7 +67,7 @@ public:
         bool force = false;    // also the uncertain ones
     };
     Result<RedriveReport> page(const LetterFilter& filter, Position first, std::size_t limit,
-                               Wish wish);
+                               Wish wish, std::optional<Ends> ends = {});
     // `conflict` when it is one that was cut.
     Result<RedriveReport> one(Position position, Wish wish);
 

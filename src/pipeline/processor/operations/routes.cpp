@@ -1,13 +1,13 @@
-// Each handler checks its parameters, asks on the worker thread, renders.
+// Each handler has its parameters checked (questions.hpp), asks on the worker thread, renders.
 #include <fmt/format.h>
 
 #include <memory>
 #include <optional>
 #include <utility>
 
-#include "domain/ids.hpp"
 #include "domain/validation.hpp"
 #include "pipeline/processor/operations/operations_api.hpp"
+#include "pipeline/processor/operations/questions.hpp"
 #include "pipeline/processor/operations/redis_marks.hpp"
 #include "pipeline/processor/redis_sink/keys.hpp"
 
@@ -19,64 +19,15 @@ using http::Request;
 using http::Responder;
 
 constexpr std::size_t most_waiting = 16;
-constexpr std::int64_t usual_letters = 100;
-constexpr std::int64_t most_letters = 500;
 
-Error bad(std::string message) {
-    return {ErrorCode::invalid_argument, std::move(message)};
-}
-
-Result<std::optional<TimestampMs>> time_of(const Request& request, const char* name) {
-    const auto text = http::query_parameter(request.query, name);
-    if (!text)
-        return std::optional<TimestampMs>{};
-    if (const auto time = domain::parse_rfc3339(*text))
-        return std::optional{*time};
-    if (const auto ms = domain::parse_decimal(*text))
-        return std::optional{TimestampMs{*ms}};
-    return bad(
-        fmt::format("{} must be a time such as 2024-01-15T14:03:22Z, or epoch milliseconds", name));
-}
-
-Result<LetterFilter> filter_of(const Request& request) {
-    LetterFilter filter;
-    filter.reason = http::query_parameter(request.query, "reason").value_or("");
-    ADTALLY_TRY(const auto from, time_of(request, "from"));
-    ADTALLY_TRY(const auto to, time_of(request, "to"));
-    filter.from = from.value_or(filter.from);
-    filter.to = to.value_or(filter.to);
-    return filter;
-}
-
-Result<std::size_t> limit_of(const Request& request) {
-    const auto text = http::query_parameter(request.query, "limit");
-    const auto limit = text ? domain::parse_decimal(*text) : std::optional{usual_letters};
-    if (!limit || *limit < 1 || *limit > most_letters)
-        return bad(fmt::format("limit must be an integer from 1 to {}", most_letters));
-    return static_cast<std::size_t>(*limit);
-}
-
-Result<Position> position_of(const std::optional<std::string>& text, Position otherwise) {
-    if (!text)
-        return otherwise;
-    if (const auto position = parse_position(*text))
-        return *position;
-    return bad("a dead letter is named by partition and offset, such as 3-17");
-}
-
-Result<bool> flag_of(const Request& request, const char* name) {
-    const std::string text = http::query_parameter(request.query, name).value_or("false");
-    if (text != "true" && text != "false")
-        return bad(fmt::format("{} must be true or false", name));
-    return text == "true";
-}
-
-std::string to_json(const Page& page) {
+std::string page_json(const std::vector<Letter>& letters, const std::optional<Position>& next,
+                      const Ends& ends, bool more) {
     std::string json = R"({"letters":[)";
-    for (std::size_t i = 0; i < page.letters.size(); ++i)
-        json += (i > 0 ? "," : "") + to_json(page.letters[i]);
-    return json + R"(],"next":)" +
-           (page.next ? '"' + to_string(*page.next) + '"' : std::string("null")) + "}";
+    for (std::size_t i = 0; i < letters.size(); ++i)
+        json += (i > 0 ? "," : "") + to_json(letters[i]);
+    const std::string after = next ? '"' + to_string(*next) + '"' : "null";
+    return json +
+           fmt::format(R"(],"next":{},"ends":"{}","more":{}}})", after, to_string(ends), more);
 }
 
 }  // namespace
@@ -92,7 +43,8 @@ OperationsApi::OperationsApi(redis::ClientOptions redis, eventlog::EventLog& log
 
 std::vector<http::Route> OperationsApi::routes() {
     return {
-        {Method::get, "/api/dead-letters", "what could not be counted (?reason=&from=&to=&after=)",
+        {Method::get, "/api/dead-letters",
+         "what could not be counted (?reason=&from=&to=&order=&after=&ends=)",
          [this](const Request& request, Responder responder) {
              list(request, std::move(responder));
          }},
@@ -101,7 +53,7 @@ std::vector<http::Route> OperationsApi::routes() {
              show(request, std::move(responder));
          }},
         {Method::post, "/api/redrive",
-         "sends them again (?id= or ?reason=&from=&to=&after=, &dry_run=&force=)",
+         "sends them again (?id= or ?reason=&from=&to= or ?all=true, &dry_run=&force=)",
          [this](const Request& request, Responder responder) {
              redrive(request, std::move(responder));
          }},
@@ -128,24 +80,25 @@ void OperationsApi::answer(const Request& request, Responder responder, Ask ask)
 }
 
 void OperationsApi::list(const Request& request, Responder responder) {
-    auto filter = filter_of(request);
-    auto first = position_of(http::query_parameter(request.query, "after"), Position{});
-    auto limit = limit_of(request);
-    for (const Error* error : {filter ? nullptr : &filter.error(), first ? nullptr : &first.error(),
-                               limit ? nullptr : &limit.error()})
-        if (error != nullptr)
-            return responder.send(http::problem(request, *error));
+    auto asked = list_question(request);
+    if (!asked)
+        return responder.send(http::problem(request, asked.error()));
     answer(request, std::move(responder),
-           [this, filter = std::move(filter.value()), first = first.value(),
-            limit = limit.value()](redis::Client&) -> Result<std::string> {
+           [this, question = std::move(asked.value())](redis::Client&) -> Result<std::string> {
                LetterBox box(log_, options_.dead_letter_topic);
-               ADTALLY_TRY(const auto page, box.list(filter, first, limit));
-               return to_json(page);
+               if (question.newest) {
+                   ADTALLY_TRY(const auto page,
+                               box.newest(question.filter, question.limit, question.ends));
+                   return page_json(page.letters, std::nullopt, page.ends, page.more);
+               }
+               ADTALLY_TRY(const auto page, box.list(question.filter, question.first,
+                                                     question.limit, question.ends));
+               return page_json(page.letters, page.next, page.ends, page.next.has_value());
            });
 }
 
 void OperationsApi::show(const Request& request, Responder responder) {
-    auto position = position_of(request.path_parameters[0], Position{});
+    auto position = letter_question(request);
     if (!position)
         return responder.send(http::problem(request, position.error()));
     answer(request, std::move(responder),
@@ -157,56 +110,31 @@ void OperationsApi::show(const Request& request, Responder responder) {
 }
 
 void OperationsApi::redrive(const Request& request, Responder responder) {
-    auto filter = filter_of(request);
-    auto first = position_of(http::query_parameter(request.query, "after"), Position{});
-    auto limit = limit_of(request);
-    const auto id = http::query_parameter(request.query, "id");
-    auto only = position_of(id, Position{});
-    auto dry_run = flag_of(request, "dry_run");
-    auto force = flag_of(request, "force");
-    for (const Error* error :
-         {filter ? nullptr : &filter.error(), first ? nullptr : &first.error(),
-          limit ? nullptr : &limit.error(), only ? nullptr : &only.error(),
-          dry_run ? nullptr : &dry_run.error(), force ? nullptr : &force.error()})
-        if (error != nullptr)
-            return responder.send(http::problem(request, *error));
-    const Redriver::Wish wish{dry_run.value(), force.value()};
-    answer(request, std::move(responder),
-           [this, filter = std::move(filter.value()), first = first.value(), limit = limit.value(),
-            one = id.has_value(), only = only.value(),
-            wish](redis::Client& client) -> Result<std::string> {
-               LetterBox box(log_, options_.dead_letter_topic);
-               RedisMarks marks(client);
-               Redriver redriver(box, log_.producer(), marks, clock_,
-                                 {.topic = options_.topic, .dedup_window = options_.dedup_window});
-               auto report =
-                   one ? redriver.one(only, wish) : redriver.page(filter, first, limit, wish);
-               if (!report)
-                   return report.error();
-               return to_json(report.value());
-           });
+    auto asked = redrive_question(request);
+    if (!asked)
+        return responder.send(http::problem(request, asked.error()));
+    answer(
+        request, std::move(responder),
+        [this, question = std::move(asked.value())](redis::Client& client) -> Result<std::string> {
+            LetterBox box(log_, options_.dead_letter_topic);
+            RedisMarks marks(client);
+            Redriver redriver(box, log_.producer(), marks, clock_,
+                              {.topic = options_.topic, .dedup_window = options_.dedup_window});
+            auto report = question.id ? redriver.one(*question.id, question.wish)
+                                      : redriver.page(question.filter, question.first,
+                                                      question.limit, question.wish, question.ends);
+            if (!report)
+                return report.error();
+            return to_json(report.value());
+        });
 }
 
 void OperationsApi::trace(const Request& request, Responder responder) {
-    TraceQuery query;
-    query.event_id = request.path_parameters[0];
-    if (!domain::is_event_id(query.event_id))
-        return responder.send(
-            http::problem(request, bad("an event id is 1 to 64 of A-Z a-z 0-9 . _ : -")));
-    if (const auto ad = http::query_parameter(request.query, "ad_id")) {
-        query.ad = domain::parse_decimal(*ad);
-        if (!query.ad || *query.ad < 1)
-            return responder.send(
-                http::problem(request, bad("ad_id must be an integer from 1 to 2^63-1")));
-    }
-    auto from = time_of(request, "from");
-    auto to = time_of(request, "to");
-    if (!from || !to)
-        return responder.send(http::problem(request, from ? to.error() : from.error()));
-    query.from = from.value();
-    query.to = to.value();
+    auto query = trace_question(request);
+    if (!query)
+        return responder.send(http::problem(request, query.error()));
     answer(request, std::move(responder),
-           [this, query = std::move(query)](redis::Client& client) -> Result<std::string> {
+           [this, query = std::move(query.value())](redis::Client& client) -> Result<std::string> {
                EventTracer tracer(log_, options_.topic, options_.dedup_window, zone_);
                ADTALLY_TRY(const auto trace, tracer.find(
                                                  query, [&] { return counted_to(client); },
