@@ -181,7 +181,7 @@ public:
     // Smallest offset whose record was appended at or after `at`; the end when there is none.
     virtual Result<Offset> offset_at(Partition partition, TimestampMs at) = 0;
     // Reads [from, to) of one partition. Returns fewer than asked where the log's own batches end;
-    // empty only when from ≥ to.
+    // empty only when no record stands there: Kafka's transactions leave offsets without one.
     // Fails as Consumer::poll() does, and with `conflict` when `to` lies past the end.
     virtual Status read(Partition partition, Offset from, Offset to, FetchedBatch& batch) = 0;
 };

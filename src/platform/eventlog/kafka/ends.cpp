@@ -24,6 +24,7 @@ Result<std::vector<Offset>> ask(rd_kafka_t* handle, const std::string& topic,
     if (failure != RD_KAFKA_RESP_ERR_NO_ERROR)
         return to_error(failure, "the ends of " + topic);
     std::vector<Offset> offsets;
+    offsets.reserve(partitions.size());
     for (const Partition partition : partitions) {
         const auto* said =
             rd_kafka_topic_partition_list_find(list.get(), topic.c_str(), partition.value);
@@ -43,6 +44,7 @@ Result<std::vector<Watermarks>> query_ends(rd_kafka_s* handle, const std::string
                 ask(handle, topic, partitions, RD_KAFKA_OFFSET_BEGINNING, timeout));
     ADTALLY_TRY(const auto ends, ask(handle, topic, partitions, RD_KAFKA_OFFSET_END, timeout));
     std::vector<Watermarks> found;
+    found.reserve(partitions.size());
     for (std::size_t i = 0; i < partitions.size(); ++i)
         found.push_back({begins[i], ends[i]});
     return found;

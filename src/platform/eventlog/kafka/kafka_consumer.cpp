@@ -13,7 +13,6 @@ namespace adtally::eventlog::kafka {
 namespace {
 
 constexpr std::size_t messages_at_once = 10'000;
-constexpr Milliseconds longest_without_poll{60'000};
 constexpr Milliseconds stopped_by{200};
 // Of an error that concerns no single one.
 constexpr Partition no_partition{-1};
@@ -35,38 +34,7 @@ void error(rd_kafka_t*, int code, const char* reason, void* opaque) {
     static_cast<KafkaConsumer*>(opaque)->on_error(code, reason);
 }
 
-Properties properties_of(const ConsumerOptions& options) {
-    Properties properties{
-        // librdkafka wants a name also of one that never joins.
-        {"group.id", options.group.empty() ? "adtally-reader" : options.group},
-        {"partition.assignment.strategy", "range"},
-        {"session.timeout.ms", std::to_string(options.session_timeout.count())},
-        {"heartbeat.interval.ms", std::to_string(options.heartbeat.count())},
-        // Also how long the others wait in a rebalance for a member that does not poll.
-        {"max.poll.interval.ms",
-         std::to_string(std::max(options.session_timeout, longest_without_poll).count())},
-        // Positions are ours. What is committed is a hint for tools that watch the lag.
-        {"auto.offset.reset", "error"},
-        {"enable.auto.offset.store", "false"},
-        {"enable.auto.commit", options.group.empty() ? "false" : "true"},
-        {"check.crcs", "true"},
-        {"queued.max.messages.kbytes", "65536"},
-        {"fetch.error.backoff.ms", "100"},
-        // An answer a record keeps the broker busier than writing them: at 8,000 events/s on two
-        // cores their acknowledgements took 57 ms with it, 8 ms without (docs/BENCHMARKS.md).
-        {"fetch.wait.max.ms", "20"},
-        {"fetch.min.bytes", "262144"},
-    };
-    if (!options.instance.empty())
-        properties.emplace_back("group.instance.id", options.instance);
-    return properties;
-}
-
 }  // namespace
-
-void MessageDeleter::operator()(rd_kafka_message_s* message) const {
-    rd_kafka_message_destroy(message);
-}
 
 Result<std::unique_ptr<KafkaConsumer>> KafkaConsumer::open(const ConsumerOptions& options,
                                                            std::string topic,
@@ -125,32 +93,46 @@ KafkaConsumer::~KafkaConsumer() {
 
 Status KafkaConsumer::poll(FetchedBatch& batch, std::size_t max_records, Deadline deadline) {
     batch.clear();
-    if (ended_) {
-        batch.partition = no_partition;
-        return *ended_;
-    }
-    if (max_records == 0) {
+    if (max_records == 0 && !ended_) {
         serve_group();
         return ok();
     }
-    if (take(batch, max_records))
+    if (cursors_.take(batch, max_records))
         return ok();
-    failure_.reset();
+    ADTALLY_TRY(tell(batch, false));
     if (const std::int32_t count = std::exchange(unassigned_, 0); count > 0) {
         std::vector<Partition> all;
+        all.reserve(static_cast<std::size_t>(count));
         for (std::int32_t i = 0; i < count; ++i) {
             all.push_back(Partition{i});
-            cursors_.emplace(Partition{i}, Cursor{});
+            cursors_.give(Partition{i});
         }
         listener_->on_assigned(all);
     }
     fetch(deadline);
-    if (failure_) {
-        batch.partition = failure_->partition;
-        return std::move(failure_->error);
-    }
-    take(batch, max_records);
-    return ok();
+    ADTALLY_TRY(tell(batch, false));
+    if (cursors_.take(batch, max_records))
+        return ok();
+    return tell(batch, true);
+}
+
+// What is wrong, one thing a poll.
+Status KafkaConsumer::tell(FetchedBatch& batch, bool again) {
+    batch.partition = no_partition;
+    if (ended_)
+        return *ended_;
+    all_down_ = false;
+    if (auto failure = std::exchange(failure_, std::nullopt))
+        return std::move(*failure);
+    auto* failed = cursors_.failed(again);
+    if (failed == nullptr)
+        return ok();
+    auto& [partition, cursor] = *failed;
+    batch.partition = partition;
+    cursor.told = true;
+    // Where it may be read on it is tried again, as often as its failure is told.
+    must_apply_ = must_apply_ || (cursor.sought && !cursor.applied);
+    return *cursor.failure;
 }
 
 // What comes with it waits for its poll.
@@ -180,58 +162,92 @@ void KafkaConsumer::fetch(Deadline deadline) {
 
 // To its partition, if it is what comes next there.
 void KafkaConsumer::sort(Message message) {
-    const auto found = cursors_.find(Partition{message->partition});
     if (message->err != 0)
         return failed(*message);
     cause_.clear();
-    if (found == cursors_.end() || !found->second.sought)
+    if (std::exchange(all_down_, false))
+        failure_.reset();
+    const Partition partition{message->partition};
+    const Offset offset{message->offset};
+    Cursor* cursor = cursors_.find(partition);
+    if (cursor == nullptr || !cursor->applied || offset < cursor->next)
         return;
-    Cursor& cursor = found->second;
-    if (message->offset < cursor.fetched.value)
+    if (offset > cursor->next && !may_have_holes_ && !passes_hole(partition, *cursor, offset))
         return;
-    if (message->offset > cursor.fetched.value && !may_have_holes_) {
-        failure_ =
-            Failure{found->first,
-                    {ErrorCode::corrupt,
-                     fmt::format("{}/{}: the record at {} is missing, the next one is {}", topic_,
-                                 found->first.value, cursor.fetched.value, message->offset)}};
-        must_apply_ = true;  // from where we stand: said again and again, until somebody helps
-        return;
+    cursor->failure.reset();
+    cursor->next = Offset{offset.value + 1};
+    cursor->waiting.push_back(std::move(message));
+}
+
+// False when it is to be read again from where we stand.
+bool KafkaConsumer::passes_hole(Partition partition, Cursor& cursor, Offset end) {
+    if (cursor.has_holes)
+        return true;
+    FetchedBatch there;
+    const Status read = reader_.read(partition, cursor.next, end, there);
+    if (read && there.records.empty()) {
+        cursor.has_holes = true;
+        logger_.warn(
+            "offsets without records are passed over and booked as expired, here and "
+            "behind: does a transactional producer write to this topic?",
+            {{"topic", std::string_view(topic_)},
+             {"partition", static_cast<std::int64_t>(partition.value)},
+             {"from", cursor.next.value},
+             {"to", end.value}});
+        return true;
     }
-    cursor.fetched = Offset{message->offset + 1};
-    cursor.waiting.push_back(std::move(message));
+    cursor.applied = false;
+    if (!read) {
+        cursor.sought = read.error().code != ErrorCode::not_found;
+        cursor.fail(read.error());
+    } else {
+        cursor.fail({ErrorCode::corrupt,
+                     fmt::format("{}/{}: the record at {} was not delivered, the next one is {}; "
+                                 "it is read again",
+                                 topic_, partition.value, cursor.next.value, end.value)});
+    }
+    return false;
 }
 
 void KafkaConsumer::failed(const rd_kafka_message_t& message) {
+    const auto error = [&] {
+        return to_error(message.err, fmt::format("reading {}", topic_),
+                        rd_kafka_message_errstr(&message));
+    };
+    Cursor* cursor = cursors_.find(Partition{message.partition});
     switch (message.err) {
         case RD_KAFKA_RESP_ERR__PARTITION_EOF:
         // Too long between two polls: the group takes the partitions back and gives them again.
         case RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED:
             return;
         case RD_KAFKA_RESP_ERR__FATAL:
-            return end();
+            return end_fatally();
+        case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+        case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
+            return end(error());
+        case RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE:
+        case RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET:
+            if (cursor == nullptr || !cursor->applied)
+                return;  // of an earlier position
+            // Its fetching has ended with this; a seek begins it again.
+            cursor->sought = cursor->applied = false;
+            cursor->fail(error());
+            cursor->failure->code = ErrorCode::not_found;
+            must_apply_ = true;
+            return;
         default:
             break;
     }
+    Error said = error();
+    if (said.code == ErrorCode::not_found)
+        said.code = ErrorCode::unavailable;  // there is no such topic, or not yet
     // An error of the whole group has no offset, and stands at partition 0 for want of another.
-    const Partition partition =
-        message.offset == RD_KAFKA_OFFSET_INVALID ? no_partition : Partition{message.partition};
-    const bool removed = message.err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE ||
-                         message.err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET;
-    failure_ = Failure{Partition{message.partition},
-                       to_error(message.err, fmt::format("reading {}", topic_),
-                                rd_kafka_message_errstr(&message))};
-    if (!removed) {
-        failure_->partition = partition;
-        if (failure_->error.code == ErrorCode::not_found)
-            failure_->error.code = ErrorCode::unavailable;  // there is no such topic, or not yet
-        return;
-    }
-    failure_->error.code = ErrorCode::not_found;
-    // Its fetching has ended with this; a seek begins it again.
-    if (const auto found = cursors_.find(Partition{message.partition}); found != cursors_.end()) {
-        found->second.sought = false;
-        must_apply_ = true;
+    if (message.offset == RD_KAFKA_OFFSET_INVALID) {
+        failure_ = std::move(said);
+    } else if (cursor != nullptr && cursor->applied) {
+        // librdkafka goes on behind what it could not read. We do not.
+        cursor->applied = said.code != ErrorCode::corrupt;
+        cursor->fail(std::move(said));
     }
 }
 
@@ -240,23 +256,31 @@ void KafkaConsumer::failed(const rd_kafka_message_t& message) {
 void KafkaConsumer::on_error(int code, std::string_view detail) {
     if (is_of_one_connection(code))
         return cause_.note(code, detail);
+    if (code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED ||
+        code == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED)
+        return end(to_error(code, "Kafka", detail));
     if (failure_)
         return;
+    all_down_ = code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
     auto known = cause_.known();
-    failure_ = Failure{no_partition, known && code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN
-                                         ? std::move(*known)
-                                         : to_error(code, "Kafka", detail)};
+    failure_ = known && all_down_ ? std::move(*known) : to_error(code, "Kafka", detail);
 }
 
-// Another process has joined under this one's name. Whatever the group says later finds no cursors,
-// so the listener hears of it once.
-void KafkaConsumer::end() {
+// Another process has joined under this one's name.
+void KafkaConsumer::end_fatally() {
     std::array<char, 512> reason{};
     const auto code = rd_kafka_fatal_error(handle_.get(), reason.data(), reason.size());
-    ended_ = to_error(code, "this reader's place in the consumer group is lost", reason.data());
-    failure_ = Failure{no_partition, *ended_};
+    end(to_error(code, "this reader's place in the consumer group is lost", reason.data()));
     if (code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID && on_name_lost_)
         on_name_lost_();
+}
+
+// Also for want of rights: librdkafka says that once and goes on trying in silence, and whoever
+// opens a reader anew asks for them first. Whatever the group says later finds no cursors, so the
+// listener hears of it once.
+void KafkaConsumer::end(Error why) {
+    if (!ended_)
+        ended_ = std::move(why);
     revoke_all();
 }
 
@@ -273,7 +297,7 @@ void KafkaConsumer::on_rebalance(int code, rd_kafka_topic_partition_list_t* part
     for (int i = 0; i < partitions->cnt; ++i)
         given.push_back(Partition{partitions->elems[i].partition});
     for (const Partition partition : given)
-        cursors_.emplace(partition, Cursor{});
+        cursors_.give(partition);
     cause_.clear();
     // Nothing is fetched before it is sought.
     const List none = make_list(0);
@@ -283,11 +307,7 @@ void KafkaConsumer::on_rebalance(int code, rd_kafka_topic_partition_list_t* part
 }
 
 void KafkaConsumer::revoke_all() {
-    std::vector<Partition> taken;
-    taken.reserve(cursors_.size());
-    for (const auto& [partition, cursor] : cursors_)
-        taken.push_back(partition);
-    cursors_.clear();
+    const std::vector<Partition> taken = cursors_.clear();
     must_apply_ = false;
     if (listener_ != nullptr && !taken.empty())
         listener_->on_revoked(taken);
@@ -306,13 +326,15 @@ void KafkaConsumer::apply_positions() {
     for (const auto& [partition, cursor] : cursors_) {
         if (cursor.sought)
             rd_kafka_topic_partition_list_add(list.get(), topic_.c_str(), partition.value)->offset =
-                cursor.fetched.value;
+                cursor.next.value;
     }
     if (const int failure = assign(list.get()); failure != 0) {
-        failure_ = Failure{no_partition, to_error(failure, "taking up partitions of " + topic_)};
+        failure_ = to_error(failure, "taking up partitions of " + topic_);
         return;
     }
     must_apply_ = false;
+    for (auto& [partition, cursor] : cursors_)
+        cursor.applied = cursor.sought;
 }
 
 // What librdkafka had is stopped first. To be told to stop once more before that is done ends the
@@ -325,44 +347,15 @@ int KafkaConsumer::assign(const rd_kafka_topic_partition_list_t* partitions) {
     return rd_kafka_assign(handle_.get(), partitions);
 }
 
-// Records of the next partition in turn that has some.
-bool KafkaConsumer::take(FetchedBatch& batch, std::size_t max_records) {
-    auto at = cursors_.upper_bound(turn_);
-    for (std::size_t i = 0; i < cursors_.size(); ++i, ++at) {
-        if (at == cursors_.end())
-            at = cursors_.begin();
-        auto& [partition, cursor] = *at;
-        if (cursor.waiting.empty())
-            continue;
-        turn_ = batch.partition = partition;
-        const std::size_t count = std::min(max_records, cursor.waiting.size());
-        std::size_t bytes = 0;
-        for (std::size_t k = 0; k < count; ++k)
-            bytes += size_of(*cursor.waiting[k]);
-        auto storage = std::make_shared<std::string>();
-        storage->reserve(bytes);
-        for (std::size_t k = 0; k < count; ++k)
-            copy_to(*cursor.waiting[k], *storage, batch);
-        cursor.waiting.erase(cursor.waiting.begin(),
-                             cursor.waiting.begin() + static_cast<std::ptrdiff_t>(count));
-        batch.storage = std::move(storage);
-        return true;
-    }
-    return false;
-}
-
 Status KafkaConsumer::seek(Partition partition, Offset next) {
-    const auto found = cursors_.find(partition);
-    if (found == cursors_.end())
+    Cursor* cursor = cursors_.find(partition);
+    if (cursor == nullptr)
         return Error{ErrorCode::not_found,
                      fmt::format("{}/{} is not assigned to this reader", topic_, partition.value)};
     if (next.value < 0)
         return Error{ErrorCode::conflict,
                      fmt::format("{}/{} has no position {}", topic_, partition.value, next.value)};
-    Cursor& cursor = found->second;
-    cursor.sought = true;
-    cursor.fetched = next;
-    cursor.waiting.clear();
+    cursor->seek(next);
     must_apply_ = true;
     return ok();
 }

@@ -4,57 +4,34 @@
 // Design. The group's assignment is eager (range), with static membership. Only the partitions that
 // were sought are fetched: poll() hands librdkafka the whole list with our own positions whenever
 // one changes. So nothing is ever fetched from a stored position, and neither seek nor pause of
-// librdkafka is used, which lose messages beside a rebalance (PITFALLS). A message that is not at
-// the position we stand at is dropped when it lies before it, and a hole when it lies behind.
+// librdkafka is used, which lose messages beside a rebalance (PITFALLS). A message that lies before
+// the position we stand at is dropped. Before one that lies behind it is a hole: the marker of a
+// transaction, records of one that was aborted, or a message that was lost on the way. What is lost
+// is lost beside an assignment, so the first hole behind each is read by a second reader: if there
+// is nothing it is passed over, with a line in the log.
 //
 // Values are copied once, into memory of our own with readable bytes behind them.
 //
 // Threads. One: the owner's, callbacks of the group included.
 #pragma once
 
-#include <deque>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "platform/eventlog/event_log.hpp"
 #include "platform/eventlog/kafka/cause.hpp"
 #include "platform/eventlog/kafka/client.hpp"
+#include "platform/eventlog/kafka/consumer_options.hpp"
+#include "platform/eventlog/kafka/cursors.hpp"
 #include "platform/eventlog/kafka/range_reader.hpp"
+#include "platform/observability/log.hpp"
 
-struct rd_kafka_message_s;
 struct rd_kafka_topic_partition_list_s;
 struct rd_kafka_queue_s;
 
 namespace adtally::eventlog::kafka {
-
-struct ConsumerOptions {
-    ClusterSettings cluster;
-    // Empty: no group, every partition is this reader's.
-    std::string group;
-    // Of the topic; asked for without a group only.
-    std::int32_t partitions = 0;
-    // Empty: a member without a fixed name. A member that comes back under its name within the
-    // session time-out keeps its partitions.
-    std::string instance;
-    std::shared_ptr<void> name_lease = {};    // dropped with the consumer: its name is free again
-    std::function<void()> on_name_lost = {};  // another process has it
-    // How long a killed member's partitions stay with it.
-    Milliseconds session_timeout{6'000};
-    Milliseconds heartbeat{2'000};
-    // A compacted topic has offsets without records; in another one that is damage.
-    bool may_have_holes = false;
-    // How long a question to the cluster outside of the polling order may take.
-    Milliseconds question_timeout{5'000};
-};
-
-struct MessageDeleter {
-    void operator()(rd_kafka_message_s* message) const;
-};
-using Message = std::unique_ptr<rd_kafka_message_s, MessageDeleter>;
 
 class KafkaConsumer final : public Consumer {
 public:
@@ -79,28 +56,20 @@ public:
     void on_error(int code, std::string_view detail);
 
 private:
-    struct Cursor {
-        bool sought = false;
-        Offset fetched;  // the next to be fetched
-        std::deque<Message> waiting;
-    };
-    struct Failure {
-        Partition partition;
-        Error error;
-    };
-
     KafkaConsumer(std::string topic, const ConsumerOptions& options, AssignmentListener& listener,
                   RangeReader reader);
     Status join();
     void serve_group();
     void fetch(Deadline deadline);
     void sort(Message message);
+    bool passes_hole(Partition partition, Cursor& cursor, Offset end);
     void failed(const rd_kafka_message_s& message);
-    void end();
+    Status tell(FetchedBatch& batch, bool again);
+    void end_fatally();
+    void end(Error why);
     void revoke_all();
     void apply_positions();
     int assign(const rd_kafka_topic_partition_list_s* partitions);
-    bool take(FetchedBatch& batch, std::size_t max_records);
 
     const std::string topic_;
     const bool may_have_holes_;
@@ -110,14 +79,15 @@ private:
     RangeReader reader_;
     Handle handle_;
     rd_kafka_queue_s* queue_ = nullptr;
-    std::map<Partition, Cursor> cursors_;  // of what the group has given us
-    Partition turn_{};
+    const observability::Logger logger_{"kafka"};
+    Cursors cursors_;              // of what the group has given us
     std::int32_t unassigned_ = 0;  // partitions of a reader without a group, until the first poll
     bool must_apply_ = false;
     bool must_unassign_ = false;
     int assigned_ = 0;                // partitions that librdkafka has been given
     Deadline settled_{SteadyTime{}};  // before it they must not be taken or given
-    std::optional<Failure> failure_;  // since the last poll
+    std::optional<Error> failure_;    // of no single partition, until it is told
+    bool all_down_ = false;           // that is what failure_ says
     Cause cause_;                     // of failing connections, until something comes again
     std::optional<Error> ended_;
 };

@@ -64,6 +64,8 @@ Result<RangeReader> RangeReader::open(const ClusterSettings& cluster, std::strin
                             // It reads what is there: a fetch that waits for
                             // more holds up the next stretch.
                             {"fetch.wait.max.ms", "10"},
+                            // Says that nothing stands between a position and the end.
+                            {"enable.partition.eof", "true"},
                             // What bounds a question whose broker is silent.
                             {"socket.timeout.ms", std::to_string(std::max(timeout.count(), 10L))},
                             {"enable.auto.commit", "false"}}));
@@ -142,7 +144,8 @@ Status RangeReader::read(Partition partition, Offset from, Offset to, FetchedBat
     auto storage = std::make_shared<std::string>();
     const Deadline deadline = Deadline::after(timeout_);
     std::array<rd_kafka_message_t*, messages_at_once> messages;
-    while (batch.records.empty() && !deadline.passed()) {
+    int failure = 0;
+    while (batch.records.empty() && failure == 0 && next_ < to && !deadline.passed()) {
         const auto wanted = std::min<std::int64_t>(to.value - next_.value, messages_at_once);
         const auto got = rd_kafka_consume_batch(topic_.get(), partition.value, 100, messages.data(),
                                                 static_cast<std::size_t>(wanted));
@@ -150,23 +153,28 @@ Status RangeReader::read(Partition partition, Offset from, Offset to, FetchedBat
         for (ssize_t i = 0; i < got; ++i)
             bytes += size_of(*messages[static_cast<std::size_t>(i)]);
         storage->reserve(bytes);
-        int failure = got < 0 ? rd_kafka_last_error() : 0;
+        failure = got < 0 ? rd_kafka_last_error() : 0;
         for (ssize_t i = 0; i < got; ++i) {
             rd_kafka_message_t* message = messages[static_cast<std::size_t>(i)];
-            if (message->err != 0)
+            const Offset offset{message->offset};
+            if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+                next_ = std::max(next_, offset);
+            } else if (failure == 0) {  // what stands behind one is not read: it is tried again
                 failure = message->err;
-            else if (message->offset < to.value)
-                copy_to(*message, *storage, batch);
-            if (message->err == 0)
-                next_ = Offset{message->offset + 1};
+                if (failure == 0 && offset < to)
+                    copy_to(*message, *storage, batch);
+                if (failure == 0)
+                    next_ = Offset{offset.value + 1};
+            }
             rd_kafka_message_destroy(message);
         }
-        if (failure != 0 && batch.records.empty()) {
-            stop();
-            return to_error(failure, fmt::format("reading {}/{}", name_, partition.value));
-        }
     }
-    if (batch.records.empty())
+    if (failure != 0) {
+        stop();
+        if (batch.records.empty())
+            return to_error(failure, fmt::format("reading {}/{}", name_, partition.value));
+    }
+    if (batch.records.empty() && next_ < to)
         return Error{ErrorCode::unavailable,
                      fmt::format("reading {}/{} at {}: Kafka gave nothing in {} ms", name_,
                                  partition.value, from.value, timeout_.count())};

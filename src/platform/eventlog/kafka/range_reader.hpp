@@ -1,6 +1,9 @@
 // Reads stretches of single partitions and answers questions about their offsets, outside of any
 // group: for restoring state.
 //
+// A stretch of offsets without records (markers of transactions, records of one that was aborted)
+// is read as nothing: the batch is empty.
+//
 // Threads. One: the owner's.
 #pragma once
 

@@ -16,7 +16,7 @@ namespace adtally::eventlog::kafka {
 namespace {
 
 constexpr int broker_default = -1;  // replication
-// A question waits so long for a connection, then looks whether it is known why there is none.
+// The first question waits so long, then it is looked whether it is known why nobody answers.
 constexpr Milliseconds look_every{200};
 
 template <class T, void (*destroy)(T*)>
@@ -123,11 +123,12 @@ Result<std::int32_t> Topics::partitions_of(const std::string& name) {
 }
 
 // While no broker can be reached librdkafka waits to the end, though it may know at once that the
-// password is wrong.
+// password is wrong: so the first question is a short one. What is answered later than it was
+// waited for is lost: each waits twice as long as the one before.
 int Topics::ask(rd_kafka_topic_s* topic, const struct rd_kafka_metadata** answer) {
     const Deadline deadline = Deadline::after(timeout_);
-    while (true) {
-        const Milliseconds span = std::min(look_every, deadline.left());
+    for (Milliseconds patience = look_every;; patience *= 2) {
+        const Milliseconds span = std::min(patience, deadline.left());
         const auto failure = rd_kafka_metadata(handle_.get(), 0, topic, answer, ms(span));
         if (failure == RD_KAFKA_RESP_ERR_NO_ERROR)
             return failure;
