@@ -12,6 +12,8 @@
 namespace adtally::app {
 namespace {
 
+constexpr const char* spooled_topic = "ad-events";
+
 redis::ClientOptions client_options(const config::Settings& settings) {
     std::string url = settings.text("redis.url");
     if (url.empty())
@@ -62,27 +64,29 @@ std::unique_ptr<eventlog::EventLog> open_log(const config::Settings& settings) {
     return eventlog::kafka::open_kafka_log(std::move(options));
 }
 
-std::unique_ptr<eventlog::SpoolingLog> with_spool(std::unique_ptr<eventlog::EventLog> kafka,
-                                                  const config::Settings& settings,
-                                                  const ClusterStack::Spool& spool) {
+std::unique_ptr<eventlog::RocksDbLog> open_spool(eventlog::EventLog& kafka,
+                                                 const config::Settings& settings,
+                                                 const ClusterStack::Spool& spool) {
     eventlog::RocksDbLogOptions store;
     store.directory = spool.directory;
-    store.topics = {{.name = "ad-events", .keep_forever = true}};
-    store.max_record_bytes = kafka->producer().max_record_bytes();
+    store.topics = {{.name = spooled_topic, .keep_forever = true}};
+    store.max_record_bytes = kafka.producer().max_record_bytes();
     store.max_bytes_in_flight =
         static_cast<std::size_t>(settings.integer("eventlog.max-bytes-in-flight"));
     store.min_free_disk_bytes =
         static_cast<std::uint64_t>(settings.integer("eventlog.min-free-disk-bytes"));
+    return eventlog::open_rocksdb_log(store, spool.clock, spool.crash_points);
+}
+
+eventlog::SpoolOptions spool_options(const config::Settings& settings) {
     eventlog::SpoolOptions options;
-    options.topic = "ad-events";
+    options.topic = spooled_topic;
     options.max_records = static_cast<std::uint64_t>(settings.integer("spool.max-events"));
     options.on_event = [logger = observability::Logger("spool")](std::string_view event,
                                                                  std::string_view detail) {
         logger.warn(event, {{"detail", detail}});
     };
-    return eventlog::open_spooling_log(
-        std::move(kafka), eventlog::open_rocksdb_log(store, spool.clock, spool.crash_points),
-        std::move(options), spool.clock);
+    return options;
 }
 
 }  // namespace
@@ -91,7 +95,10 @@ ClusterStack::ClusterStack(const config::Settings& settings, const Spool* spool)
     : redis_(client_options(settings)), log_(open_log(settings)) {
     if (spool == nullptr)
         return;
-    auto spooling = with_spool(std::move(log_), settings, *spool);
+    auto store = open_spool(*log_, settings, *spool);
+    spool_id_ = store->topic(spooled_topic).value().log_id;
+    auto spooling = eventlog::open_spooling_log(std::move(log_), std::move(store),
+                                                spool_options(settings), spool->clock);
     spool_ = spooling.get();
     log_ = std::move(spooling);
 }

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <string>
 
 #include "base/clock.hpp"
 #include "base/crash_points.hpp"
@@ -30,6 +31,8 @@ public:
     eventlog::EventLog& log() { return *log_; }
     // Null without one.
     const eventlog::SpoolingLog* spool() const { return spool_; }
+    // Chosen when the spool's directory was made; empty without one.
+    const std::string& spool_id() const { return spool_id_; }
     // After the services have stopped, before they end: what is pending is told.
     void close_log() { log_->close(); }
     redis::ClientOptions redis() const { return redis_; }
@@ -38,6 +41,7 @@ public:
 private:
     redis::ClientOptions redis_;
     const eventlog::SpoolingLog* spool_ = nullptr;  // then it is log_
+    std::string spool_id_;
     std::unique_ptr<eventlog::EventLog> log_;
 };
 

@@ -78,7 +78,8 @@ CollectorService::CollectorService(const LaunchOptions& launch, Collaborators wi
     collector_.add_health(health_);
     if (!with.intake_key.empty())
         reporter_ = std::make_unique<collector::IntakeReporter>(
-            collector::IntakeReportOptions{impatient(with.redis), with.intake_key, with.name},
+            collector::IntakeReportOptions{impatient(with.redis), with.intake_key, with.spool_id,
+                                           with.name},
             with.clock, [this, spool = with.spool] { return sums(spool); });
     if (with.spool == nullptr)
         return;
@@ -117,6 +118,9 @@ void CollectorService::stop(Deadline deadline) {
     health_.set_accepting(false);
     server_.stop(deadline);
     (void)collector_.drain(deadline);
+}
+
+void CollectorService::log_closed() {
     if (reporter_ != nullptr)
         reporter_->stop();
 }
@@ -125,11 +129,8 @@ void CollectorService::stop(Deadline deadline) {
 collector::IntakeSums CollectorService::sums(const eventlog::SpoolingLog* spool) const {
     const collector::CollectorBooks books = collector_.snapshot();
     collector::IntakeSums sums{.accepted = books.appended, .rejected = books.rejected};
-    if (spool != nullptr) {
-        const eventlog::SpoolState state = spool->spool();
-        sums.spooled = state.spooled;
-        sums.drained = state.drained;
-    }
+    if (spool != nullptr)
+        sums.waiting = spool->spool().records;
     return sums;
 }
 

@@ -27,8 +27,10 @@ public:
         const Clock& clock;
         const eventlog::SpoolingLog* spool = nullptr;  // when `log` is one
         std::vector<eventlog::Header> record_headers = {};
-        // Under which name, and in which Redis hash, it reports what it took in; empty: not at all.
+        // Under which name, for which spool and in which Redis hash it reports what it took in; the
+        // hash empty: not at all.
         std::string name = {};
+        std::string spool_id = {};
         std::string intake_key = {};
     };
 
@@ -38,8 +40,10 @@ public:
 
     void start();
     // Readiness off, then nothing new is taken, then what was taken is answered. Close the log
-    // afterwards, before this object ends.
+    // afterwards, before this object ends, and say so.
     void stop(Deadline deadline);
+    // The last report of what was taken in: only now nothing is passed on from the spool any more.
+    void log_closed();
     collector::CollectorBooks books() const { return collector_.snapshot(); }
     std::uint16_t port() const { return server_.port(); }
 

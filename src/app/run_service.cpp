@@ -39,8 +39,9 @@ std::string host_name() {
     return ::gethostname(name, HOST_NAME_MAX) == 0 ? name : "localhost";
 }
 
-template <class Service>
-int serve(Process& process, ClusterStack& stack, Service& service, std::string_view name) {
+template <class Service, class LogClosed>
+int serve(Process& process, ClusterStack& stack, Service& service, std::string_view name,
+          LogClosed log_closed) {
     observability::Logger logger("adtally");
     service.start();
     logger.info("adtally is ready", {{"service", name}, {"port", std::int64_t{service.port()}}});
@@ -48,6 +49,7 @@ int serve(Process& process, ClusterStack& stack, Service& service, std::string_v
     logger.info("stopping");
     service.stop(Deadline::after(stop_within));
     stack.close_log();
+    log_closed();
     return 0;
 }
 
@@ -67,8 +69,9 @@ int run_collector(const LaunchOptions& launch) {
                  stack.spool(),
                  {{"content-type", "application/json"}, {operations::collector_header, address}},
                  address,
+                 stack.spool_id(),
                  intake_key()});
-    return serve(process, stack, collector, "data-collector");
+    return serve(process, stack, collector, "data-collector", [&] { collector.log_closed(); });
 }
 
 int run_processor(const LaunchOptions& launch) {
@@ -82,7 +85,7 @@ int run_processor(const LaunchOptions& launch) {
              return metrics_api::read_reported_intake(client, intake_key());
          },
          process.clock, process.crash_points, host_name() + ":" + std::to_string(::getpid())});
-    return serve(process, stack, processor, "data-processor");
+    return serve(process, stack, processor, "data-processor", [] {});
 }
 
 }  // namespace adtally::app

@@ -43,6 +43,8 @@ def finish(cluster, load, oracle, record_property, **more):
     eventually(lambda: cluster.spooled() == 0, COUNTED_SECONDS, "empty spools")
     assert set(oracle.possible()) <= set(HASTY_ADS)
     status = assert_exact(cluster, oracle, COUNTED_SECONDS)
+    # Reported twice a second: also of collectors that ended with something in their spools.
+    eventually(lambda: cluster.pipeline_status()["spooled"] == 0, 10, "reports of empty spools")
     figures(record_property, oracle, status, answers=dict(load.answers), **more)
 
 

@@ -3,7 +3,11 @@
 #include <fmt/format.h>
 #include <pthread.h>
 
+#include <algorithm>
+#include <string_view>
 #include <utility>
+
+#include "domain/validation.hpp"
 
 namespace adtally::collector {
 
@@ -12,7 +16,6 @@ IntakeReporter::IntakeReporter(IntakeReportOptions options, const Clock& clock,
     : options_(std::move(options)),
       clock_(clock),
       sums_(std::move(sums)),
-      field_(fmt::format("{}/{}", options_.name, clock.wall().value)),
       client_(options_.redis) {}
 
 IntakeReporter::~IntakeReporter() {
@@ -47,11 +50,30 @@ void IntakeReporter::run() {
     }
 }
 
+Result<IntakeReporter::Before> IntakeReporter::read_before() {
+    ADTALLY_TRY(const auto reply, client_.command({"HGET", options_.key, options_.spool}));
+    if (reply.is_error())
+        return Error{ErrorCode::unavailable, "Redis refuses the last report: " + reply.text};
+    Before before;
+    std::string_view text = reply.text;
+    for (std::int64_t* number : {&before.accepted, &before.rejected}) {
+        const std::size_t end = std::min(text.find(' '), text.size());
+        *number = domain::parse_decimal(text.substr(0, end)).value_or(0);
+        text.remove_prefix(std::min(end + 1, text.size()));
+    }
+    return before;
+}
+
 Status IntakeReporter::report() {
+    if (!before_) {
+        ADTALLY_TRY(before_, read_before());
+    }
     const IntakeSums sums = sums_();
-    const std::string value = fmt::format("{} {} {} {} {}", sums.accepted, sums.rejected,
-                                          sums.spooled, sums.drained, clock_.wall().value);
-    ADTALLY_TRY(const auto reply, client_.command({"HSET", options_.key, field_, value}));
+    const std::string value =
+        fmt::format("{} {} {} {} {}", before_->accepted + static_cast<std::int64_t>(sums.accepted),
+                    before_->rejected + static_cast<std::int64_t>(sums.rejected), sums.waiting,
+                    clock_.wall().value, options_.name);
+    ADTALLY_TRY(const auto reply, client_.command({"HSET", options_.key, options_.spool, value}));
     if (reply.is_error())
         return Error{ErrorCode::unavailable, "Redis refuses the collector's report: " + reply.text};
     return ok();

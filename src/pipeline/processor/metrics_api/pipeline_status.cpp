@@ -57,8 +57,8 @@ Result<std::vector<PartitionBooks>> read_books(redis::Client& client, const std:
 }
 
 // Numbers between blanks; what is missing is 0.
-std::array<std::int64_t, 4> numbers_of(std::string_view text) {
-    std::array<std::int64_t, 4> numbers{};
+std::array<std::int64_t, 3> numbers_of(std::string_view text) {
+    std::array<std::int64_t, 3> numbers{};
     for (std::int64_t& number : numbers) {
         const std::size_t end = std::min(text.find(' '), text.size());
         number = domain::parse_decimal(text.substr(0, end)).value_or(0);
@@ -75,10 +75,10 @@ Result<Intake> read_reported_intake(redis::Client& client, const std::string& ke
         return Error{ErrorCode::unavailable, key + " in Redis is not ours: " + reply.text};
     Intake sum;
     for (const redis::Reply& each : reply.elements) {
-        const auto [accepted, rejected, spooled, drained] = numbers_of(each.text);
+        const auto [accepted, rejected, waiting] = numbers_of(each.text);
         sum.accepted += accepted;
         sum.rejected += rejected;
-        sum.spooled += spooled - drained;
+        sum.spooled += waiting;
     }
     return sum;
 }

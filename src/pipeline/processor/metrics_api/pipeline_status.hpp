@@ -2,7 +2,7 @@
 //
 //   accepted   events taken in: answered 2xx, or durable after the answer had gone out (a click's
 //              redirect waits 50 ms); those of earlier runs included
-//   spooled    of those, waiting in a collector's spool
+//   spooled    of those, waiting in the collectors' spools, as each said last
 //   appended   records in the log
 //   processed  records behind the stored offsets = counted + duplicates + dead_lettered + expired
 //   in_flight  appended - processed

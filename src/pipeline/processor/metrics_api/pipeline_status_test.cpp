@@ -78,8 +78,7 @@ TEST_F(PipelineStatusTest, SaysByHowMuchItDoesNot) {
 
 TEST_F(PipelineStatusTest, SumsWhatCollectorsReport) {
     EXPECT_EQ(read_reported_intake(client, "reports").value().accepted, 0);
-    tell({"HSET", "reports", "a:8085/1", "10 1 4 4 99", "a:8085/2", "5 0 3 1 99", "b:8085/1",
-          "2 2 0 0 99"});
+    tell({"HSET", "reports", "spool-a", "15 1 2 99 a:8085", "spool-b", "2 2 0 99 b:8085"});
     const Intake sum = read_reported_intake(client, "reports").value();
     EXPECT_EQ(sum.accepted, 17);
     EXPECT_EQ(sum.rejected, 3);
