@@ -23,6 +23,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 START_TIMEOUT_S = 90
 STOP_TIMEOUT_S = 30
 ASK_AGAIN_S = 0.1
+LAST_WORDS_BYTES = 64 << 10
 
 
 class CannotStart(RuntimeError):
@@ -111,8 +112,14 @@ class KafkaBroker:
         self._settings = settings or {}
         self._listeners = [Listener("PLAINTEXT", port), *listeners]
 
-    def start(self):
-        """Returns when clients are answered. On data that is there already, goes on with it."""
+    def start(self, cancelled=lambda: False):
+        """Returns when clients are answered. On data that is there already, goes on with it.
+        `cancelled` is asked while it waits: then it raises."""
+        self.spawn()
+        self._await_start(cancelled)
+
+    def spawn(self):
+        """Returns its process at once, before it answers."""
         need("java", "default-jre-headless")
         jars = fetch_jars(self._say)
         if answers(self.port):
@@ -127,7 +134,7 @@ class KafkaBroker:
             self.process = subprocess.Popen(
                 self._java(jars, "kafka.Kafka", str(properties)), stdin=subprocess.DEVNULL,
                 stdout=log, stderr=log, start_new_session=True)
-        self._await_start()
+        return self.process
 
     def stop(self):
         """As SIGTERM ends it: everything is on the disk."""
@@ -174,23 +181,31 @@ class KafkaBroker:
             raise CannotStart(f"{self.directory} could not be made a Kafka's: "
                               + (result.stderr or result.stdout).strip().splitlines()[-1])
 
-    def _await_start(self):
+    def _await_start(self, cancelled):
         deadline = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < deadline:
             if answers(self.port):
                 return
+            if cancelled():
+                raise CannotStart("stopped before Kafka answered")
             try:
                 self.process.wait(ASK_AGAIN_S)
             except subprocess.TimeoutExpired:
                 continue
-            raise CannotStart(f"Kafka ended at its start; its last words: {self._last_words()}")
+            raise CannotStart(f"Kafka ended at its start; its last words: {self.last_words()}")
         self.kill9()
         raise CannotStart(f"Kafka did not answer on {self.address} in {START_TIMEOUT_S} s; its "
                           f"log is {self.log}")
 
-    def _last_words(self):
-        lines = self.log.read_text(errors="replace").strip().splitlines()
-        return lines[-1] if lines else "none"
+    def last_words(self):
+        """The last line of the log that is no part of a stack trace."""
+        if not self.log.exists():
+            return "none"
+        with open(self.log, "rb") as log:
+            log.seek(max(0, self.log.stat().st_size - LAST_WORDS_BYTES))
+            lines = log.read().decode(errors="replace").splitlines()
+        said = [line for line in lines if line.strip() and not line.startswith(("\t", " "))]
+        return said[-1].strip() if said else "none"
 
     def _properties(self):
         controller = Listener("CONTROLLER", self._remembered_controller_port())
