@@ -1,9 +1,12 @@
 #include "app/cluster_stack.hpp"
 
+#include <fmt/format.h>
+
 #include <chrono>
 #include <stdexcept>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "platform/eventlog/kafka/kafka_log.hpp"
 #include "platform/eventlog/rocksdb_log.hpp"
@@ -26,14 +29,20 @@ redis::ClientOptions client_options(const config::Settings& settings) {
     return options;
 }
 
-// name=value, as librdkafka names them.
+// name=value, as librdkafka names them. What is not of that form may be a secret's second half: its
+// place is told, not its text.
 eventlog::kafka::Properties properties(const config::Settings& settings) {
     eventlog::kafka::Properties properties;
-    for (const std::string& each : settings.text_list("kafka.properties")) {
+    const std::vector<std::string> items = settings.text_list("kafka.properties");
+    properties.reserve(items.size());
+    for (const std::string& each : items) {
         const std::size_t equals = each.find('=');
         if (equals == std::string::npos || equals == 0)
-            throw std::runtime_error("kafka.properties: " + each.substr(0, equals) +
-                                     " is not of the form name=value");
+            throw std::runtime_error(
+                fmt::format("kafka.properties: item {} of {} is not of the form name=value; a "
+                            "value that holds a comma is written as an item of a list in the "
+                            "--config file",
+                            properties.size() + 1, items.size()));
         properties.emplace_back(each.substr(0, equals), each.substr(equals + 1));
     }
     return properties;

@@ -92,7 +92,8 @@ void add_kafka(std::vector<Setting>& all) {
     all.push_back(text("kafka.bootstrap-servers", "brokers of an existing Kafka, host:port,…"));
     all.push_back(secret(list("kafka.properties",
                               "passed to librdkafka, name=value,…: security.protocol, sasl.*, "
-                              "ssl.* and others")));
+                              "ssl.* and others; a value with a comma only as an item of a "
+                              "YAML list")));
     all.push_back(choice("kafka.create-topics", "make topics that are missing", {"yes", "no"}));
     all.push_back(whole("kafka.partitions", "partitions of a topic that is made", "", 12, 1, 1024));
     all.push_back(text("kafka.group", "consumer group of the processors", "adtally-processor"));

@@ -1,10 +1,11 @@
-"""What clients that are not ours make of our topics: kcat, and the JVM's producer."""
+"""What clients that are not ours make of our topics: kcat, and the JVM's producer and consumer."""
 
 import json
 import subprocess
 from random import Random
 
 import pytest
+import requests
 
 from support import Collector
 from support.books import wait_counted
@@ -21,14 +22,24 @@ def cluster_fixture(tmp_path_factory):
         yield cluster
 
 
-def kcat(cluster, topic):
-    """[(partition, key, value)] of all records, as kcat prints them."""
+def kcat_prints(cluster, topic, *columns):
+    """All records of the topic, each a list of what kcat prints for the columns."""
     done = subprocess.run(
         ["kcat", "-b", cluster.broker.address, "-C", "-t", topic, "-e", "-q", "-o", "beginning",
-         "-f", "%p\\t%k\\t%s\\n"],
+         "-f", "\\t".join(columns) + "\\n"],
         capture_output=True, text=True, timeout=60, check=True)
-    lines = [line.split("\t", 2) for line in done.stdout.splitlines()]
-    return [(int(partition), key, value) for partition, key, value in lines]
+    return [line.split("\t", len(columns) - 1) for line in done.stdout.splitlines()]
+
+
+def kcat(cluster, topic):
+    """[(partition, key, value)] of all records, as kcat prints them."""
+    return [(int(partition), key, value)
+            for partition, key, value in kcat_prints(cluster, topic, "%p", "%k", "%s")]
+
+
+def headers_of(text, between="="):
+    """As kcat prints them (=), or the JVM (:)."""
+    return dict(each.split(between, 1) for each in text.split(","))
 
 
 def test_kcat_reads_json_with_keys(cluster, events):
@@ -55,6 +66,39 @@ def test_kcat_reads_json_with_keys(cluster, events):
                  eventually(lambda: kcat(cluster, "ad-anomalies"), 30, "an anomaly")]
     assert f"ad:{LOUD_AD}" in {key for key, _ in anomalies}
     assert all(isinstance(value, dict) for _, value in anomalies)
+
+
+def test_kcat_and_the_jvm_read_headers_and_keys(cluster, events):
+    traced, plain = (events.event(event_id=f"headers-{ad}", ad_id=ad) for ad in (61, 62))
+    trace_id = "4bf92f3577b34da6a3ce929d0e0e4736"
+    for event, headers in ((traced, {"traceparent": f"00-{trace_id}-00f067aa0ba902b7-01"}),
+                           (plain, {})):
+        answer = requests.post(f"{cluster.collector_url}/api/events", json=event, timeout=10,
+                               headers=headers)
+        assert answer.status_code == 202
+
+    records = {json.loads(value)["event_id"]: (key, headers_of(headers)) for key, headers, value
+               in kcat_prints(cluster, "ad-events", "%k", "%h", "%s")}
+    printed = cluster.broker.tool(
+        "org.apache.kafka.tools.consumer.ConsoleConsumer", "--topic", "ad-events",
+        "--from-beginning", "--max-messages", str(len(records)), "--timeout-ms", "30000",
+        "--property", "print.key=true", "--property", "print.headers=true")
+    # Headers, key, value.
+    lines = [line.split("\t", 2) for line in printed.splitlines() if line.count("\t") >= 2]
+    by_the_jvm = {json.loads(value)["event_id"]: (key, headers_of(headers, ":"))
+                  for headers, key, value in lines}
+    assert by_the_jvm == records
+
+    for key, headers in records.values():
+        assert headers["content-type"] == "application/json"
+        assert key.isdecimal()
+    collector = cluster.collectors[0].port
+    for event in (traced, plain):
+        key, headers = records[event["event_id"]]
+        assert key == str(event["ad_id"])
+        assert headers["adtally-collector"].endswith(f":{collector}"), headers
+    version, trace, span, flags = records[traced["event_id"]][1]["traceparent"].split("-")
+    assert (version, trace, flags) == ("00", trace_id, "01") and len(span) == 16
 
 
 def test_the_jvm_puts_every_key_where_we_do(cluster, events, seed):

@@ -7,7 +7,8 @@ import pytest
 
 from support.command import run_adtally
 
-SUBCOMMANDS = ["all", "demo", "collector", "processor", "replay", "check-config", "sign-click"]
+SUBCOMMANDS = ["all", "demo", "collector", "processor", "replay", "check-config", "rebuild", "dlt",
+               "mend-redis", "sign-click"]
 SECRET = "hunter2-of-the-tests"
 
 
@@ -187,3 +188,20 @@ def assert_one_line(text, *parts):
     assert len(lines) == 1 and lines[0].startswith("adtally: "), text
     for part in parts:
         assert part in lines[0]
+
+
+def test_what_follows_a_comma_in_a_secret_is_not_printed(run):
+    told = run("processor", "--kafka", "127.0.0.1:1", "--set",
+               "kafka.properties=sasl.username=adtally,sasl.password=front,the-back-of-it")
+    assert told.returncode == 1
+    assert "kafka.properties: item 3 of 3 is not of the form name=value" in told.stderr
+    assert "--config" in told.stderr
+    assert "the-back-of-it" not in told.stderr + told.stdout
+
+
+def test_items_of_a_yaml_list_may_hold_commas(run, tmp_path):
+    file = tmp_path / "kafka.yaml"
+    file.write_text("kafka:\n  properties:\n    - sasl.password=a,b,c\n    - client.id=x\n"
+                    "    - nonsense\n", encoding="utf-8")
+    told = run("processor", "--kafka", "127.0.0.1:1", "--config", file)
+    assert "item 3 of 3 " in told.stderr and "nonsense" not in told.stderr
