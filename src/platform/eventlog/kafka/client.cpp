@@ -69,7 +69,9 @@ std::string_view remedy_of(rd_kafka_resp_err_t code) {
         case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
         case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
             return "the user needs rights: READ, WRITE and DESCRIBE on the ad-* topics, READ on "
-                   "the consumer group, IDEMPOTENT_WRITE on the cluster";
+                   "the consumer group, IDEMPOTENT_WRITE on the cluster (and DESCRIBE_CONFIGS on "
+                   "the "
+                   "topics, if they take smaller batches than brokers do by default)";
         case RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID:
             return "another process has the same kafka.instance: give each its own";
         case RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC:

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <mutex>
@@ -28,6 +29,7 @@ ProducerOptions producer_options(const LogOptions& options) {
 
 constexpr Milliseconds ask_again_after{1'000};
 constexpr Milliseconds look_every{500};
+constexpr std::size_t smallest_batch_limit = 8u << 10;
 
 class KafkaLog final : public EventLog {
 public:
@@ -147,15 +149,20 @@ private:
             producer_.well();
         if (failures > 1 && !asked_)
             logger_.info("kafka is there");
-        ask_limits(stop);
+        ask_limits(stop, false);
     }
 
-    // A cluster may not tell (rights), and then takes what brokers take by default.
-    void ask_limits(const std::stop_token& stop) {
-        const auto limit = topics_.max_batch_bytes(stop);
-        if (!limit)
-            return logger_.info("kafka's limits are not known",
-                                {{"reason", std::string_view(limit.error().message)}});
+    // A cluster may not tell (rights, DESCRIBE_CONFIGS), and then takes what brokers take by
+    // default. If it finds that too large, what it takes is found by halving.
+    void ask_limits(const std::stop_token& stop, bool is_too_large) {
+        auto limit = topics_.max_batch_bytes(stop);
+        if (!limit) {
+            logger_.info("kafka's limits are not known",
+                         {{"reason", std::string_view(limit.error().message)}});
+            if (!is_too_large || stop.stop_requested())
+                return;
+            limit = std::max(producer_.max_batch_bytes() / 2, smallest_batch_limit);
+        }
         producer_.set_broker_limit(limit.value());
         if (const std::size_t bytes = producer_.max_record_bytes();
             bytes < options_.max_record_bytes)
@@ -169,7 +176,7 @@ private:
         for (std::uint64_t seen = 0; wait(stop, look_every);) {
             const std::uint64_t before = std::exchange(seen, producer_.acknowledged());
             if (producer_.take_limit_doubt())
-                ask_limits(stop);
+                ask_limits(stop, true);
             const LogHealth now = producer_.health();
             if (now.appends_in_flight == 0 || seen != before || !now.up)
                 continue;

@@ -327,6 +327,29 @@ TEST_F(KafkaLogTest, RefusesWhatIsTooLargeAndWritesNoneOfIt) {
         EXPECT_EQ(each.end, Offset{0});
 }
 
+// This broker does not tell its limits.
+TEST_F(KafkaLogTest, FindsTheLimitOfABrokerThatDoesNotTellIt) {
+    auto made = options();
+    made.question_timeout = Milliseconds{500};
+    const auto log = open_kafka_log(made);
+    ASSERT_TRUE(append(*log, batch_of(0, 10)));
+    const std::size_t before = log->producer().max_record_bytes();
+    rd_kafka_mock_push_request_errors(broker.get(), 0 /* Produce */, 1,
+                                      RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE);
+    RecordBatch one;
+    one.add("key", "value");
+    const Status refused = append(*log, std::move(one));
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, ErrorCode::unavailable) << refused.error().message;
+    const Deadline deadline = Deadline::after(Milliseconds{20'000});
+    Status again = append(*log, batch_of(10, 10));
+    while ((!again || log->producer().max_record_bytes() == before) && !deadline.passed())
+        again = append(*log, batch_of(10, 10));
+    EXPECT_TRUE(again) << again.error().message;
+    EXPECT_LT(log->producer().max_record_bytes(), before);
+    EXPECT_GT(log->producer().max_record_bytes(), before / 4);
+}
+
 TEST_F(KafkaLogTest, ReportsEverythingWhenItIsClosed) {
     auto made = options();
     made.append_deadline = Milliseconds{500};

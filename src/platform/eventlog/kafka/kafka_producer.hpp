@@ -52,6 +52,7 @@ public:
     // The broker takes batches (Kafka's max.message.bytes) up to so many bytes. A smaller limit
     // than before ends the connection when what it carries has been reported.
     void set_broker_limit(std::size_t bytes);
+    std::size_t max_batch_bytes() const { return max_batch_bytes_; }
     // The broker has found a batch too large: it may have been told another limit. Once.
     bool take_limit_doubt() { return limit_doubted_.exchange(false); }
 
