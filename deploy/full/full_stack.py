@@ -198,12 +198,11 @@ class FullStack:
                               "ports with --port-offset")
         directory = self.directory / "redis"
         directory.mkdir(exist_ok=True)
-        self.redis = Child("redis", ["sh", "-c", MEND_THEN_RUN, "sh", self.options.adtally,
-                                     str(directory), "redis-server", "--port", str(port), "--bind", "127.0.0.1",
-                                     "--dir", str(directory), "--appendonly", "yes",
-                                     "--aof-load-truncated", "yes", "--save", "",
-                                     "--maxmemory-policy", "noeviction"],
-                           self.directory / "redis.log")
+        server = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--dir",
+                  str(directory), "--appendonly", "yes", "--aof-load-truncated", "yes",
+                  "--save", "", "--maxmemory-policy", "noeviction"]
+        words = ["sh", "-c", MEND_THEN_RUN, "sh", self.options.adtally, str(directory), *server]
+        self.redis = Child("redis", words, self.directory / "redis.log")
         self.redis.start()
         say(f"Redis on :{port}")
 
