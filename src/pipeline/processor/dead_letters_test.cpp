@@ -164,5 +164,77 @@ TEST_F(PoisonedStream, ABurstThatDoesNotGetThroughAtOnceIsWrittenOnce) {
     EXPECT_EQ(letters(), burst);
 }
 
+// Refused by the version of then, taken by the decoder of today: only its redriven copy counts.
+class MendedLetter : public PoisonedStream {
+protected:
+    void SetUp() override {
+        put(0);
+        MemoryStore::State then;
+        then.offsets[0] = 1;
+        then.books.dead_lettered = 1;
+        then.dead_lettered[0].add(Offset{0});
+        store_.roll_back_to(then);
+        PoisonedStream::SetUp();
+    }
+    // Always as it was received.
+    void put(std::int64_t minutes) {
+        log_.put(0, TimestampMs{noon.value + minutes * 60'000},
+                 record({.id = "mended", .received_ms = noon.value}));
+    }
+    void until_processed(std::int64_t records) {
+        until([&] { return store_.state().offsets[0] == records; });
+    }
+};
+
+TEST_F(MendedLetter, CountsOnceWithinTheWindow) {
+    log_.put(0, TimestampMs{noon.value + 30'000},
+             record({.id = "mended", .received_ms = noon.value}));  // not even late
+    put(2);
+    until_processed(3);
+    EXPECT_EQ(store_.state().books.counted, 1);
+    EXPECT_EQ(store_.state().books.duplicates, 1);
+    EXPECT_EQ(store_.state().books.dead_lettered, 1);
+}
+
+TEST_F(MendedLetter, CountsOnceWhenItIsLate) {
+    put(120);
+    put(125);
+    put(23 * 60);
+    until_processed(4);
+    EXPECT_EQ(store_.state().books.counted, 1);
+    EXPECT_EQ(store_.state().books.duplicates, 2);
+}
+
+TEST_F(PoisonedStream, WhereDeadLettersStoodIsRecordedWithTheirFlush) {
+    log_.put(0, noon, "poison");
+    log_.put(0, noon, "poison");
+    log_.put(0, noon, record({.id = "a"}));
+    log_.put(0, noon, "poison");
+    until([&] { return store_.state().offsets[0] == 4; });
+    const MemoryStore::State then = store_.state();
+    const auto places = then.dead_lettered.at(0).ranges();
+    ASSERT_EQ(places.size(), 2u);
+    EXPECT_EQ(places[0], (OffsetRange{Offset{0}, Offset{1}}));
+    EXPECT_EQ(places[1], (OffsetRange{Offset{3}, Offset{3}}));
+}
+
+TEST(OffsetRanges, JoinWhatTouches) {
+    OffsetRanges set;
+    for (const std::int64_t at : {5, 7, 9, 8, 1})
+        set.add(Offset{at});
+    ASSERT_EQ(set.size(), 3u);
+    EXPECT_EQ(set.ranges()[2], (OffsetRange{Offset{7}, Offset{9}}));
+    set.add({Offset{2}, Offset{6}});
+    EXPECT_EQ(set.size(), 1u);
+    for (std::int64_t at = 0; at <= 10; ++at)
+        EXPECT_EQ(set.contains(Offset{at}), at >= 1 && at <= 9) << at;
+    set.add(Offset{20});
+    set.trim_below(Offset{9});
+    EXPECT_EQ(set.size(), 2u);
+    set.trim_below(Offset{10});
+    EXPECT_FALSE(set.contains(Offset{9}));
+    EXPECT_TRUE(set.contains(Offset{20}));
+}
+
 }  // namespace
 }  // namespace adtally::processor

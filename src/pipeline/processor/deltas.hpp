@@ -7,6 +7,7 @@
 
 #include "domain/metric_delta.hpp"
 #include "domain/time_bucket.hpp"
+#include "pipeline/processor/offset_ranges.hpp"
 
 namespace adtally::processor {
 
@@ -53,6 +54,8 @@ struct Deltas {
     std::vector<DayDelta> days;
     std::vector<WindowDelta> windows;
     std::vector<SessionDelta> sessions;
+    // Places of records that went to the dead letters: ascending, apart from each other.
+    std::vector<OffsetRange> dead_letters;
 
     void clear() {
         ads.clear();
@@ -61,6 +64,7 @@ struct Deltas {
         days.clear();
         windows.clear();
         sessions.clear();
+        dead_letters.clear();
     }
 };
 

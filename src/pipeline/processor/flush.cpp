@@ -67,6 +67,10 @@ void Processor::flush_pending() {
         wait_backoff();
         return;
     }
+    for (PartitionState* state : due)
+        if (state->log_begin_is_old())
+            if (const auto log = consumer_->watermarks(state->partition()))
+                state->set_log_begin(log.value().begin);
     std::vector<Flush> flushes;
     flushes.reserve(due.size());
     for (PartitionState* state : due)

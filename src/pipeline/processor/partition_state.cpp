@@ -20,6 +20,10 @@ void PartitionState::reset_to(Offset stored, Offset from, bool first) {
     aggregator_.clear();
     deduplicator_.clear();
     history_.reset();
+    dead_lettered_.clear();
+    pending_dead_lettered_.clear();
+    log_begin_ = Offset{};
+    recorded_ = 0;
     dead_letters_.clear();
     dead_letters_written_ = 0;
     books_ = Books{};
@@ -31,7 +35,8 @@ void PartitionState::reset_to(Offset stored, Offset from, bool first) {
 }
 
 void PartitionState::remember(const eventlog::FetchedRecord& record, Tools& tools) {
-    if (tools.decoder.decode_stored(record.value, eventlog::value_padding, tools.event))
+    if (dead_lettered_.contains(record.offset) ||
+        tools.decoder.decode_stored(record.value, eventlog::value_padding, tools.event))
         return;  // a dead letter: it has no identity to remember
     deduplicator_.insert(tools.event.type, tools.event.event_id, record.appended_at);
 }
@@ -40,6 +45,13 @@ PartitionState::Step PartitionState::process(const eventlog::FetchedRecord& reco
     ADTALLY_ASSERT(positioned_);
     if (record.offset < next_)
         return Step::done;
+    if (dead_lettered_.contains(record.offset)) {
+        // Counted before, by others: this is a recount. Its letter was written then.
+        books_.expired += record.offset.value - next_.value;
+        books_.dead_lettered += 1;
+        next_ = Offset{record.offset.value + 1};
+        return Step::done;
+    }
     auto rejection =
         tools.decoder.decode_stored(record.value, eventlog::value_padding, tools.event);
     std::optional<TimestampMs> since;
@@ -87,13 +99,16 @@ void PartitionState::begin_history() {
 }
 
 void PartitionState::remember_history(const eventlog::FetchedRecord& record, Tools& tools) {
-    if (!tools.decoder.decode_stored(record.value, eventlog::value_padding, tools.event))
+    if (!dead_lettered_.contains(record.offset) &&
+        !pending_dead_lettered_.contains(record.offset) &&
+        !tools.decoder.decode_stored(record.value, eventlog::value_padding, tools.event))
         history_->insert(tools.event.type, tools.event.event_id, record.appended_at);
 }
 
 void PartitionState::reject(const eventlog::FetchedRecord& record,
                             const domain::Rejection& rejection) {
     books_.dead_lettered += 1;
+    pending_dead_lettered_.add(record.offset);
     std::string message = rejection.message;
     if (!rejection.field.empty())
         message = rejection.field + ": " + message;
@@ -106,13 +121,19 @@ Flush PartitionState::flush() {
     ADTALLY_ASSERT(pending());
     ADTALLY_ASSERT(books_.total() == next_.value - flushed_.value);
     aggregator_.roll_up(deltas_);
-    return {partition_, flushed_, next_, first_, books_, &deltas_};
+    const auto places = pending_dead_lettered_.ranges();
+    deltas_.dead_letters.assign(places.begin(), places.end());
+    return {partition_, flushed_, next_, first_, books_, &deltas_, log_begin_};
 }
 
 void PartitionState::mark_flushed() {
     flushed_ = next_;
     first_ = false;
     books_ = Books{};
+    recorded_ += pending_dead_lettered_.size();
+    dead_lettered_.add(pending_dead_lettered_.ranges());
+    dead_lettered_.trim_below(log_begin_);
+    pending_dead_lettered_.clear();
     aggregator_.clear();
     dead_letters_.clear();
     dead_letters_written_ = 0;

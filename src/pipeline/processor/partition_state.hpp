@@ -58,17 +58,33 @@ public:
     // Forgets everything pending and the window; the store holds `stored` (or nothing: `first`),
     // reading goes on at `from` ≥ stored. What lies between was expired from the log.
     void reset_to(Offset stored, Offset from, bool first);
+    // What the store has recorded of the partition's dead letters: no records of events, whatever
+    // the decoder says of them today. After reset_to().
+    void recall(const OffsetRanges& dead_lettered) { dead_lettered_.add(dead_lettered.ranges()); }
+    // Where the log begins now; older places are forgotten, here and by the next flush.
+    void set_log_begin(Offset begin) {
+        log_begin_ = begin;
+        recorded_ = 0;
+    }
+    // So many places were recorded since set_log_begin() that it is worth to ask again.
+    bool log_begin_is_old() const { return recorded_ >= recorded_before_trim; }
     // Back to knowing nothing.
     void forget() {
         reset_to(Offset{}, Offset{}, false);
         positioned_ = false;
     }
-    // Remembers a record that is counted already; between reset_to() and the first process().
+    // Remembers a record that is processed already; between reset_to() and the first process().
     void remember(const eventlog::FetchedRecord& record, Tools& tools);
     enum class Step : std::uint8_t { done, needs_history };
     // Records must come in order; those before next() are ignored (a consumer may repeat some).
     // needs_history: it is late (history.hpp) and nothing was done: restore_history(), then again.
     Step process(const eventlog::FetchedRecord& record, Tools& tools);
+
+    // No record stands before there any more: what does not is booked as expired.
+    void pass_over(Offset to) {
+        books_.expired += to.value - next_.value;
+        next_ = to;
+    }
 
     // For restore_history(): forgets what it has of a history and begins that which is needed.
     void begin_history();
@@ -88,6 +104,8 @@ public:
     void mark_dead_letters_written(std::size_t count) { dead_letters_written_ += count; }
 
 private:
+    static constexpr std::size_t recorded_before_trim = 10'000;
+
     bool is_double(const domain::Event& event, TimestampMs appended_at,
                    std::optional<TimestampMs> since);
     void reject(const eventlog::FetchedRecord& record, const domain::Rejection& rejection);
@@ -100,6 +118,10 @@ private:
     TimestampMs needed_since_;
     Deltas deltas_;
     Books books_;
+    OffsetRanges dead_lettered_;          // flushed
+    OffsetRanges pending_dead_lettered_;  // of the pending stretch
+    Offset log_begin_;
+    std::size_t recorded_ = 0;
     std::vector<DeadLetter> dead_letters_;
     std::size_t dead_letters_written_ = 0;
     Offset flushed_;

@@ -24,7 +24,8 @@ struct Books {
     std::int64_t counted = 0;
     std::int64_t duplicates = 0;
     std::int64_t dead_lettered = 0;
-    std::int64_t expired = 0;  // removed by the log's retention before they could be counted
+    // Removed by the log's retention before they could be counted; or offsets without a record.
+    std::int64_t expired = 0;
     std::int64_t total() const { return counted + duplicates + dead_lettered + expired; }
     friend bool operator==(const Books&, const Books&) = default;
 };
@@ -37,6 +38,7 @@ struct Flush {
     bool first = false;  // the store held no offset for this partition when it was last read
     Books books;
     const Deltas* deltas = nullptr;
+    Offset log_begin{};  // as far as it is known: what the store keeps of older places may go
 };
 
 struct EntityTotals {
@@ -67,6 +69,10 @@ public:
     // The next offset of each partition; nothing where none is stored yet.
     virtual Result<std::vector<std::optional<Offset>>> positions(
         std::span<const Partition> partitions) = 0;
+    // Which counted offsets of the partition, from `from` on, went to the dead letters: whoever
+    // decodes those records later must not take them for events. As of the same flushes as
+    // positions(), or later ones.
+    virtual Result<OffsetRanges> dead_lettered(Partition partition, Offset from) = 0;
     // Binds the store to a log at the first call; `conflict` when it is bound to another one.
     virtual Status bind_log(const std::string& log_id) = 0;
     // Grows whenever the store was connected to anew and may have lost its newest writes.

@@ -89,12 +89,15 @@ Status Processor::rewind(PartitionState& state, std::optional<Offset> stored) {
         std::lock_guard lock(mutex_);
         snapshot_.rewinds += 1;
     }
+    ADTALLY_TRY(const auto letters, store_.dead_lettered(state.partition(), watermarks.begin));
     Offset readable = std::max(from, watermarks.begin);
     if (readable > from)
         logger_.error("retention removed records before they were counted",
                       {{"partition", static_cast<std::int64_t>(state.partition().value)},
                        {"records", readable.value - from.value}});
     state.reset_to(from, readable, !stored.has_value());
+    state.recall(letters);
+    state.set_log_begin(watermarks.begin);
     if (Status restored = restore_window(state, watermarks); !restored) {
         state.forget();  // nothing is counted on half a window; the next round tries again
         return restored.error();

@@ -78,6 +78,17 @@ Result<FlushOutcome> HostStore::apply_one(const Flush& flush) {
     return outcome;
 }
 
+Result<processor::OffsetRanges> HostStore::dead_lettered(Partition partition, Offset from) {
+    interrupter_.interrupt(host_, "before it reads dead letters");
+    ADTALLY_TRY(connect());
+    if (setting_.faults.strikes(Fault::positions_lost))
+        return cut(ErrorCode::timed_out, "the dead letters' places were lost");
+    auto found =
+        redis_.state_of(*instance_).dead_lettered[static_cast<std::size_t>(partition.value)];
+    found.trim_below(from);
+    return found;
+}
+
 Result<std::vector<std::optional<Offset>>> HostStore::positions(
     std::span<const Partition> partitions) {
     interrupter_.interrupt(host_, "before it reads positions");

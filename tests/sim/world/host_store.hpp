@@ -24,6 +24,7 @@ public:
     Result<std::vector<processor::FlushOutcome>> apply(
         std::span<const processor::Flush> flushes,
         const processor::Thresholds& thresholds) override;
+    Result<processor::OffsetRanges> dead_lettered(Partition partition, Offset from) override;
     Result<std::vector<std::optional<Offset>>> positions(
         std::span<const Partition> partitions) override;
     Status bind_log(const std::string& log_id) override;

@@ -47,6 +47,7 @@ FlushOutcome RedisModel::apply(std::size_t number, const Flush& flush) {
     state.books[partition].duplicates += flush.books.duplicates;
     state.books[partition].dead_lettered += flush.books.dead_lettered;
     state.books[partition].expired += flush.books.expired;
+    state.dead_lettered[partition].add(flush.deltas->dead_letters);
     state.offsets[partition] = flush.end.value;
     setting_.tell("  Redis {}: applied, partition {} {}..{}: {} counted, {} duplicates, {} poison",
                   number, partition, flush.start.value, flush.end.value, flush.books.counted,

@@ -26,6 +26,7 @@ inline constexpr std::size_t campaigns = 2;
 struct RedisState {
     std::array<std::optional<std::int64_t>, most_partitions> offsets{};
     std::array<processor::Books, most_partitions> books{};
+    std::array<processor::OffsetRanges, most_partitions> dead_lettered{};
     std::array<domain::MetricDelta, most_ads + 1> ads{};
     std::array<domain::MetricDelta, campaigns + 1> campaign{};
     std::string bound_to;

@@ -18,6 +18,7 @@ public:
         std::map<std::int32_t, std::int64_t> offsets;
         std::map<std::int64_t, domain::MetricDelta> ads;
         Books books;
+        std::map<std::int32_t, OffsetRanges> dead_lettered;
     };
 
     enum class Fault {
@@ -69,6 +70,12 @@ public:
         }
         return all;
     }
+    Result<OffsetRanges> dead_lettered(Partition partition, Offset from) override {
+        std::lock_guard lock(mutex_);
+        OffsetRanges found = state_.dead_lettered[partition.value];
+        found.trim_below(from);
+        return found;
+    }
     Status bind_log(const std::string&) override { return ok(); }
     std::uint64_t generation() const override {
         std::lock_guard lock(mutex_);
@@ -98,6 +105,9 @@ private:
         state_.books.duplicates += flush.books.duplicates;
         state_.books.dead_lettered += flush.books.dead_lettered;
         state_.books.expired += flush.books.expired;
+        auto& letters = state_.dead_lettered[flush.partition.value];
+        letters.add(flush.deltas->dead_letters);
+        letters.trim_below(flush.log_begin);
         state_.offsets[flush.partition.value] = flush.end.value;
         return outcome;
     }

@@ -32,8 +32,6 @@ public:
             ADTALLY_TRY(reader_.read(partition, at, ends.end, batch_));
             if (batch_.records.empty())
                 break;  // offsets without records, up to the end
-            if (batch_.records.empty())
-                break;  // offsets without records, up to the end
             for (std::size_t i = 0; i < batch_.records.size(); ++i) {
                 // Times ascend along a partition: nothing behind this one is wanted.
                 if (batch_.records[i].appended_at >= filter_.to)

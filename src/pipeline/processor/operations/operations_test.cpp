@@ -58,18 +58,20 @@ protected:
     std::size_t events() { return log.all("ad-events").size(); }
     Trace trace(TraceQuery query) {
         EventTracer tracer(log, "ad-events", window, domain::ReportingZone::utc());
-        return tracer
-            .find(
-                query, [this] { return Result<std::vector<std::optional<Offset>>>{counted_to}; },
-                Deadline::after(Milliseconds{10'000}))
-            .value();
+        const EventTracer::Counted counted{
+            [this] { return Result<std::vector<std::optional<Offset>>>{counted_to}; },
+            [this](Partition partition) {
+                return Result<processor::OffsetRanges>{dead_lettered[partition.value]};
+            }};
+        return tracer.find(query, counted, Deadline::after(Milliseconds{10'000})).value();
     }
 
     MemoryLog log{2};
     MemoryMarks marks;
     ManualClock clock{noon};
     LetterBox box{log, "ad-events-dlt"};
-    std::vector<std::optional<Offset>> counted_to{Offset{100}, Offset{100}};
+    std::vector<std::optional<Offset>> counted_to{Offset{2'000}, Offset{2'000}};
+    std::map<std::int32_t, processor::OffsetRanges> dead_lettered;
 };
 
 TEST_F(OperationsTest, AListBeforeTheFirstLetterSaysThatThereIsNoTopic) {
@@ -285,6 +287,57 @@ TEST_F(OperationsTest, ATraceFromATimeKnowsWhatCameBeforeIt) {
     log.put(0, noon, event);
     log.put(0, TimestampMs{noon.value + 1'000}, event);
     const Trace found = trace({.event_id = "mine", .from = TimestampMs{noon.value + 500}});
+    ASSERT_EQ(found.records.size(), 1u);
+    EXPECT_EQ(found.records[0].fate, Fate::duplicate);
+}
+
+// Dead-lettered by the version of then, taken by that of today: it is no event, its copy is one.
+TEST_F(OperationsTest, ATraceTellsOfALetterThatTodaysDecoderTakes) {
+    const std::string event = processor::record({.id = "mine", .received_ms = noon.value});
+    log.put(0, noon, event);
+    dead_lettered[0].add(Offset{0});
+    for (const std::int64_t minutes : {2, 120}) {
+        log.put(0, TimestampMs{noon.value + minutes * 60'000}, event);
+        const Trace found = trace({.event_id = "mine"});
+        ASSERT_EQ(found.records.size(), minutes == 2 ? 2u : 3u);
+        EXPECT_EQ(found.records[0].fate, Fate::dead_lettered);
+        EXPECT_THAT(found.records[0].reason, HasSubstr("redrive its letter"));
+        EXPECT_THAT(found.records[0].keys, IsEmpty());
+        EXPECT_EQ(found.records[1].fate, Fate::counted);
+        EXPECT_FALSE(found.records[1].keys.empty());
+    }
+    EXPECT_EQ(trace({.event_id = "mine"}).records[2].fate, Fate::duplicate);
+}
+
+TEST_F(OperationsTest, ATraceShowsNobodyElsesPoison) {
+    log.put(0, noon, R"({"event_id":"order-12","type":"cl)");
+    log.put(0, noon, R"({"event_id" : "order-1","type":"cl)");
+    log.put(0, noon, R"({"event_id":"other","page_url":"order-1","type":"cl)");
+    const Trace found = trace({.event_id = "order-1"});
+    ASSERT_EQ(found.records.size(), 1u);
+    EXPECT_EQ(to_string(found.records[0].position), "0-1");
+    EXPECT_EQ(found.records[0].fate, Fate::dead_lettered);
+    EXPECT_FALSE(names_event(R"(:"1")", "1"));
+    EXPECT_FALSE(names_event(R"("event_id":"12")", "1"));
+    EXPECT_TRUE(names_event("{\"event_id\"\n:\t\"1\"", "1"));
+}
+
+TEST_F(OperationsTest, ATraceEndsAfterAThousandRecords) {
+    for (int i = 0; i < 1'001; ++i)
+        log.put(0, noon, processor::record({.id = "1"}));
+    const Trace found = trace({.event_id = "1"});
+    EXPECT_EQ(found.records.size(), 1'000u);
+    EXPECT_FALSE(found.complete);
+    EXPECT_THAT(to_json({.event_id = "1"}, found), HasSubstr("after 1,000 records"));
+}
+
+// As from a spool, after an outage of an hour: its double stands long before the asked time.
+TEST_F(OperationsTest, ATraceFromATimeLooksAsFarBackAsALateRecordDoes) {
+    constexpr std::int64_t hour_ms = 3'600'000;
+    const std::string event = processor::record({.id = "mine", .received_ms = noon.value});
+    log.put(0, noon, event);
+    log.put(0, TimestampMs{noon.value + hour_ms}, event);
+    const Trace found = trace({.event_id = "mine", .from = TimestampMs{noon.value + hour_ms}});
     ASSERT_EQ(found.records.size(), 1u);
     EXPECT_EQ(found.records[0].fate, Fate::duplicate);
 }

@@ -9,6 +9,7 @@
 #include "pipeline/processor/operations/operations_api.hpp"
 #include "pipeline/processor/operations/questions.hpp"
 #include "pipeline/processor/operations/redis_marks.hpp"
+#include "pipeline/processor/redis_sink/dead_lettered.hpp"
 #include "pipeline/processor/redis_sink/keys.hpp"
 
 namespace adtally::operations {
@@ -136,9 +137,14 @@ void OperationsApi::trace(const Request& request, Responder responder) {
     answer(request, std::move(responder),
            [this, query = std::move(query.value())](redis::Client& client) -> Result<std::string> {
                EventTracer tracer(log_, options_.topic, options_.dedup_window, zone_);
-               ADTALLY_TRY(const auto trace, tracer.find(
-                                                 query, [&] { return counted_to(client); },
-                                                 Deadline::after(options_.search_time)));
+               const EventTracer::Counted counted{[&] { return counted_to(client); },
+                                                  [&](Partition partition) {
+                                                      return redis_sink::read_dead_lettered(
+                                                          client, options_.topic, partition,
+                                                          Offset{0});
+                                                  }};
+               ADTALLY_TRY(const auto trace,
+                           tracer.find(query, counted, Deadline::after(options_.search_time)));
                return to_json(query, trace);
            });
 }

@@ -73,7 +73,9 @@ void write(Writer& out, const TracedRecord& record) {
 
 std::string_view remedy_of(const Trace& trace) {
     if (!trace.complete)
-        return "the search did not come to the end in time: narrow it by ad_id, from or to";
+        return "the search ended before the log did, by its time or after 1,000 records: narrow it "
+               "by "
+               "ad_id, from or to";
     if (!trace.records.empty())
         return "";
     if (!trace.retained)

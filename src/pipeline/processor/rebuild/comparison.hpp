@@ -73,6 +73,7 @@ private:
     };
 
     Result<std::vector<std::optional<Offset>>> bases(std::int32_t partitions);
+    Status recall(Partition partition, Offset from);
     Status compare(std::span<const Subject> chunk);
     Result<std::vector<Offset>> offsets_in(std::span<const redis::Reply> replies);
     Status compare_one(const Subject& subject, std::span<const redis::Reply> stored, Found& found);

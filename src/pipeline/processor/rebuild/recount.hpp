@@ -69,6 +69,15 @@ public:
     // Counts up to `ends`; never back. `conflict` when the log ends before.
     Status advance_to(std::span<const Offset> ends, const Between& between);
 
+    // Where the next record of the partition stands, and which records up to the next advance_to()
+    // went to the dead letters when they were processed: those are no events.
+    Offset next(Partition partition) const {
+        return places_[static_cast<std::size_t>(partition.value)].state.next();
+    }
+    void recall(Partition partition, const processor::OffsetRanges& dead_lettered) {
+        places_[static_cast<std::size_t>(partition.value)].state.recall(dead_lettered);
+    }
+
     const Totals& totals() const { return totals_; }
     const Scope& scope() const { return scope_; }
     domain::LocalHour hour_of(TimestampMs time) { return options_.zone.hour(time); }

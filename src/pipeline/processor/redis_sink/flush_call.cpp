@@ -35,13 +35,14 @@ void FlushCall::build(std::string_view topic, const processor::Flush& flush,
                       const processor::Thresholds& thresholds, TimestampMs now) {
     bytes_.clear();
     slices_.clear();
-    add(6);
+    add(7);
     add(keys::offset(topic, flush.partition));
     add(keys::books(topic, flush.partition));
     add(keys::anomalies);
     add(keys::open_incidents);
     add(keys::ad_windows);
     add(keys::campaign_windows);
+    add(keys::dead_lettered(topic, flush.partition));
 
     add(flush.start.value);
     add(flush.end.value);
@@ -64,6 +65,8 @@ void FlushCall::build(std::string_view topic, const processor::Flush& flush,
     add_size(deltas.days);
     add_size(deltas.windows);
     add_size(deltas.sessions);
+    add_size(deltas.dead_letters);
+    add(flush.log_begin.value);
     for (const auto& ad : deltas.ads) {
         add(keys::entity(processor::Entity::ad, ad.id));
         add(ad.id);
@@ -97,6 +100,10 @@ void FlushCall::build(std::string_view topic, const processor::Flush& flush,
         add(session.session);
         add(session.clicks);
         add(session.last_click.value);
+    }
+    for (const auto& places : deltas.dead_letters) {
+        add(places.first.value);
+        add(places.last.value);
     }
 }
 

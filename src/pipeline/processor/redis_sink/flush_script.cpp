@@ -32,8 +32,9 @@ local NOW = ARGV[8]
 local CTR_OPEN, CTR_CLOSE = tonumber(ARGV[9]), tonumber(ARGV[10])
 local CTR_LEAST, SESSION_LIMIT = tonumber(ARGV[11]), tonumber(ARGV[12])
 local N = {}
-for i = 1, 6 do N[i] = tonumber(ARGV[12 + i]) end
-local FIRST = 19
+for i = 1, 7 do N[i] = tonumber(ARGV[12 + i]) end
+local LOG_BEGIN = ARGV[20]
+local FIRST = 21
 )lua";
 
 constexpr std::string_view lua_check = R"lua(
@@ -49,6 +50,7 @@ must_be(KEYS[3], 'stream')
 must_be(KEYS[4], 'set')
 must_be(KEYS[5], 'hash')
 must_be(KEYS[6], 'hash')
+must_be(KEYS[7], 'zset')
 for _, key in pairs(TOP) do must_be(key, 'zset') end
 if foreign then return {2, foreign[1], foreign[2]} end
 
@@ -94,6 +96,7 @@ for i = 1, N[6] do
   want(ARGV[at], true)
   at = at + 4
 end
+local FIRST_DEAD_LETTERS = at
 local before = fetch('MGET', nil, wanted)
 for i = 1, #wanted do
   local value = before[i]
@@ -295,6 +298,18 @@ call('HINCRBY', KEYS[2], 'counted', ARGV[4])
 call('HINCRBY', KEYS[2], 'duplicates', ARGV[5])
 call('HINCRBY', KEYS[2], 'dead_lettered', ARGV[6])
 call('HINCRBY', KEYS[2], 'expired', ARGV[7])
+if N[7] > 0 then
+  -- Ranges of offsets by the last of each. Where they stand is part of what was counted: whoever
+  -- decodes these records later must not take them for events.
+  local places = {}
+  for i = 1, N[7] do
+    at = FIRST_DEAD_LETTERS + 2 * (i - 1)
+    places[2 * i - 1] = ARGV[at + 1]
+    places[2 * i] = ARGV[at] .. '-' .. ARGV[at + 1]
+  end
+  call_in_chunks('ZADD', KEYS[7], places)
+  call('ZREMRANGEBYSCORE', KEYS[7], '-inf', '(' .. LOG_BEGIN)
+end
 call('SET', KEYS[1], ARGV[2])
 return reply
 )lua";

@@ -477,5 +477,53 @@ TEST_F(FlushScript, AnEvictingRedisIsRefused) {
     EXPECT_NE(bound.error().message.find("noeviction"), std::string::npos);
 }
 
+// The places of dead letters move with the offset: both or neither.
+TEST_F(FlushScript, RecordsWhereDeadLettersStoodInTheSameStep) {
+    const auto flush_letters = [&](std::int64_t start, std::int64_t end, std::int64_t log_begin,
+                                   std::initializer_list<processor::OffsetRange> places) {
+        Deltas deltas;
+        deltas.dead_letters = places;
+        Books books;
+        books.dead_lettered = end - start;
+        Flush step{Partition{0}, Offset{start},    Offset{end}, start == 0, books,
+                   &deltas,      Offset{log_begin}};
+        return store_.apply({&step, 1}, thresholds_).value().at(0).kind;
+    };
+    const auto recorded = [&](std::int64_t from = 0) {
+        return store_.dead_lettered(Partition{0}, Offset{from}).value();
+    };
+    EXPECT_EQ(recorded().size(), 0u);
+    EXPECT_EQ(flush_letters(0, 10, 0, {{Offset{0}, Offset{4}}, {Offset{6}, Offset{9}}}),
+              Kind::applied);
+    EXPECT_EQ(recorded().size(), 2u);
+    EXPECT_TRUE(recorded().contains(Offset{6}));
+    EXPECT_FALSE(recorded().contains(Offset{5}));
+    EXPECT_EQ(recorded(5).size(), 1u);
+    EXPECT_EQ(flush_letters(5, 20, 0, {{Offset{10}, Offset{19}}}), Kind::conflict);
+    EXPECT_FALSE(recorded().contains(Offset{12}));
+    // What retention has removed is forgotten; a range that reaches beyond it stays.
+    EXPECT_EQ(flush_letters(10, 12, 7, {{Offset{11}, Offset{11}}}), Kind::applied);
+    EXPECT_FALSE(recorded().contains(Offset{4}));
+    EXPECT_TRUE(recorded().contains(Offset{8}));
+    EXPECT_TRUE(recorded().contains(Offset{11}));
+    (void)run({"SET", "adtally:dead-lettered:ad-events:0", "x"});
+    EXPECT_EQ(flush_letters(12, 13, 7, {{Offset{12}, Offset{12}}}), Kind::refused);
+    EXPECT_EQ(get("adtally:offset:ad-events:0"), "12");
+    EXPECT_EQ(store_.dead_lettered(Partition{0}, Offset{0}).error().code, ErrorCode::corrupt);
+}
+
+TEST_F(FlushScript, TakesTensOfThousandsOfPlacesAtOnce) {
+    Deltas deltas;
+    deltas.dead_letters.reserve(25'000);
+    for (std::int64_t i = 0; i < 25'000; ++i)
+        deltas.dead_letters.push_back({Offset{2 * i}, Offset{2 * i}});
+    Books books;
+    books.dead_lettered = 25'000;
+    books.duplicates = 25'000;
+    Flush step{Partition{0}, Offset{0}, Offset{50'000}, true, books, &deltas, Offset{0}};
+    ASSERT_EQ(store_.apply({&step, 1}, thresholds_).value().at(0).kind, Kind::applied);
+    EXPECT_EQ(store_.dead_lettered(Partition{0}, Offset{0}).value().size(), 25'000u);
+}
+
 }  // namespace
 }  // namespace adtally::redis_sink

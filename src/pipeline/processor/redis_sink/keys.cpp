@@ -42,6 +42,10 @@ std::string books(std::string_view topic, Partition partition) {
     return fmt::format("adtally:books:{}:{}", topic, partition.value);
 }
 
+std::string dead_lettered(std::string_view topic, Partition partition) {
+    return fmt::format("adtally:dead-lettered:{}:{}", topic, partition.value);
+}
+
 std::string log_binding(std::string_view topic) {
     return fmt::format("adtally:log:{}", topic);
 }

@@ -32,11 +32,14 @@ std::string daily(std::int64_t ad, domain::LocalDay day);         // daily:metri
 std::string session_clicks(std::string_view session);             // session:clicks:s-1
 std::string offset(std::string_view topic, Partition partition);  // adtally:offset:ad-events:0
 std::string books(std::string_view topic, Partition partition);   // adtally:books:ad-events:0
-std::string log_binding(std::string_view topic);                  // adtally:log:ad-events
-std::string counting_rules(std::string_view topic);               // adtally:rules:ad-events
-std::string delivered(std::string_view sink);                     // adtally:alerts:log:delivered
-std::string delivery_lease(std::string_view sink);                // adtally:alerts:log:lease
-std::string intake(std::string_view topic);                       // adtally:intake:ad-events
+// A sorted set: "12-17" for offsets 12 to 17, by the last of them.
+// adtally:dead-lettered:ad-events:0
+std::string dead_lettered(std::string_view topic, Partition partition);
+std::string log_binding(std::string_view topic);     // adtally:log:ad-events
+std::string counting_rules(std::string_view topic);  // adtally:rules:ad-events
+std::string delivered(std::string_view sink);        // adtally:alerts:log:delivered
+std::string delivery_lease(std::string_view sink);   // adtally:alerts:log:lease
+std::string intake(std::string_view topic);          // adtally:intake:ad-events
 std::string reconciliation(std::string_view topic, std::int64_t number);
 std::string open_reconciliation(std::string_view topic);
 std::string rebuild(std::string_view run);          // adtally:rebuild:17053…

@@ -86,6 +86,10 @@ Result<std::vector<std::optional<Offset>>> RedisStore::positions(
     return offsets;
 }
 
+Result<processor::OffsetRanges> RedisStore::dead_lettered(Partition partition, Offset from) {
+    return read_dead_lettered(client_, topic_, partition, from);
+}
+
 Status RedisStore::bind_log(const std::string& log_id) {
     ADTALLY_TRY(check_eviction());
     ADTALLY_TRY(redis_sink::bind_log(client_, topic_, log_id));

@@ -8,6 +8,7 @@
 
 #include "base/crash_points.hpp"
 #include "pipeline/processor/ports.hpp"
+#include "pipeline/processor/redis_sink/dead_lettered.hpp"
 #include "pipeline/processor/redis_sink/flush_script.hpp"
 #include "pipeline/processor/redis_sink/log_binding.hpp"
 #include "platform/redis/client.hpp"
@@ -26,6 +27,7 @@ public:
         const processor::Thresholds& thresholds) override;
     Result<std::vector<std::optional<Offset>>> positions(
         std::span<const Partition> partitions) override;
+    Result<processor::OffsetRanges> dead_lettered(Partition partition, Offset from) override;
     Status bind_log(const std::string& log_id) override;
     std::uint64_t generation() const override { return client_.generation(); }
 
