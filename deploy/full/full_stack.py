@@ -66,8 +66,8 @@ class Child:
         else:
             code, self.process = self.process.returncode, None
             self._wait_longer(now - self._started_at >= STEADY_S)
-            say(f"{self.name} ended with {code} (log: {self.log}{self._last_words()}); starting it "
-                f"again in {self._pause:g} s")
+            say(f"{self.name} ended with {code} (log: {self.log}{self._last_words(code)}); starting "
+                f"it again in {self._pause:g} s")
 
     def ask_to_stop(self):
         if self.process is not None:
@@ -104,7 +104,7 @@ class Child:
     def _look_running(self, seconds):
         pass
 
-    def _last_words(self):
+    def _last_words(self, _code):
         return ""
 
     def _signal(self, number):
@@ -144,8 +144,9 @@ class Broker(Child):
             say(f"Kafka does not answer within {START_TIMEOUT_S} s; killing it")
             self._signal(signal.SIGKILL)
 
-    def _last_words(self):
-        return f", its last words: {self._broker.last_words()}"
+    def _last_words(self, code):
+        # Who was killed did not know it.
+        return f", its last words: {self._broker.last_words()}" if code > 0 else ""
 
 
 class FullStack:
