@@ -19,6 +19,9 @@ pkg_check_modules(hiredis REQUIRED IMPORTED_TARGET hiredis)
 pkg_check_modules(rdkafka REQUIRED IMPORTED_TARGET rdkafka)
 pkg_check_modules(liblz4 REQUIRED IMPORTED_TARGET liblz4)
 pkg_check_modules(sodium REQUIRED IMPORTED_TARGET libsodium)
+# A record read from Kafka is allocated by one thread and freed by another, a batch at a time: glibc
+# gives such memory back to the kernel and has it cleared anew each time (docs/BENCHMARKS.md).
+find_library(ADTALLY_MALLOC tcmalloc_minimal REQUIRED)
 
 # Header-only in how we use it; no separate compilation, no deprecated parts of Asio.
 add_library(adtally_asio INTERFACE)

@@ -6,7 +6,7 @@ PACKAGES_BUILD="g++ cmake ninja-build ccache mold git pkg-config
     libsimdjson-dev librocksdb-dev liblz4-dev librdkafka-dev libhiredis-dev
     libspdlog-dev libfmt-dev libcli11-dev
     prometheus-cpp-dev libbenchmark-dev libgtest-dev libgmock-dev
-    libssl-dev libsodium-dev libcurl4-openssl-dev libyaml-cpp-dev"
+    libssl-dev libsodium-dev libcurl4-openssl-dev libyaml-cpp-dev libgoogle-perftools-dev"
 PACKAGES_FULL="default-jre-headless maven python3"
 PACKAGES_CHAOS="kcat"
 PACKAGES_PYTHON="python3 python3-venv"
