@@ -8,9 +8,21 @@
 #include "platform/eventlog/kafka/range_reader.hpp"
 
 namespace adtally::eventlog::kafka {
+namespace {
+
+// All partitions are taken up anew for it.
+constexpr Milliseconds try_again_after{1'000};
+
+}  // namespace
 
 void MessageDeleter::operator()(rd_kafka_message_s* message) const {
     rd_kafka_message_destroy(message);
+}
+
+void Cursor::fail(Error error) {
+    failure = std::move(error);
+    told = false;
+    again = Deadline::after(try_again_after);
 }
 
 void Cursor::seek(Offset to) {

@@ -36,11 +36,10 @@ struct Cursor {
     std::deque<Message> waiting;
     std::optional<Error> failure;
     bool told = false;
+    Deadline again{SteadyTime{}};  // when what failed is tried once more
 
-    void fail(Error error) {
-        failure = std::move(error);
-        told = false;
-    }
+    void fail(Error error);
+    bool due_again() const { return failure && sought && !applied && again.passed(); }
     void seek(Offset to);
 };
 

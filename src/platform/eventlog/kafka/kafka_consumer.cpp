@@ -130,8 +130,6 @@ Status KafkaConsumer::tell(FetchedBatch& batch, bool again) {
     auto& [partition, cursor] = *failed;
     batch.partition = partition;
     cursor.told = true;
-    // Where it may be read on it is tried again, as often as its failure is told.
-    must_apply_ = must_apply_ || (cursor.sought && !cursor.applied);
     return *cursor.failure;
 }
 
@@ -145,6 +143,8 @@ void KafkaConsumer::serve_group() {
 // Waits for one message, then takes those that are there: asking for many at once would wait until
 // there are so many.
 void KafkaConsumer::fetch(Deadline deadline) {
+    for (const auto& [partition, cursor] : cursors_)
+        must_apply_ = must_apply_ || cursor.due_again();
     apply_positions();
     Milliseconds patience = deadline.left();
     if (must_apply_ || must_unassign_)
