@@ -8,11 +8,14 @@
 // *late*: the window is counted back from its receipt, where its double may stand, or the first
 // copy of what its client repeated. That is a function of the log alone, as the rule for the
 // others is (ADR 0003), so every processor, a rebuild and a trace come to the same verdicts. For
-// late records the log is read again from that time on, once, and remembered until a window has
-// passed without any.
+// late records the log is read again from that time on and remembered, with what follows, until a
+// window has passed without any.
 // Limits. A day: what is older was in no spool (a letter that was redriven, another writer's) and
-// is judged by the window alone. Two million records a partition, 40 to 80 MB: of more, those that
-// come first are not known.
+// is judged by the window alone. Of the records that stand before a late one the last million of
+// its partition are read, 20 to 40 MB: of more, those that come first are not known. When two
+// million are remembered all are forgotten, and the next late record has the last million read
+// anew: one is read for each that is appended. So a double is known for certain where no more than
+// a million records stand between the two, whoever was restarted when.
 //
 // Threads. Values.
 #pragma once
@@ -29,6 +32,7 @@
 namespace adtally::processor {
 
 inline constexpr Milliseconds history_reach{24LL * 3600 * 1000};
+inline constexpr std::int64_t history_read_records = 1'000'000;
 inline constexpr std::int64_t history_records = 2'000'000;
 // Read at once, so that the next late record, received a little earlier, finds its own time there.
 inline constexpr Milliseconds history_margin{5 * 60 * 1000};
@@ -51,11 +55,9 @@ struct History {
         : since(from), memory(history_reach + 2 * history_margin + longest_window, key) {}
 
     void insert(domain::EventType type, std::string_view event_id, TimestampMs at) {
-        if (memory.size() < static_cast<std::size_t>(history_records))
-            memory.insert(type, event_id, at);
-        else
-            truncated = true;
+        memory.insert(type, event_id, at);
     }
+    bool full() const { return memory.size() >= static_cast<std::size_t>(history_records); }
     TimestampMs since;
     Deduplicator memory;
     TimestampMs last_late{};
@@ -65,8 +67,11 @@ struct History {
 class PartitionState;
 struct Tools;
 
-// Gives a state the history that it needs, by reading the log up to its next record. `stopping`
-// ends it early, as `unavailable`.
+// Begins the history that a state needs: where in the log it is to be read from, up to the state's
+// next record.
+Result<Offset> begin_history(PartitionState& state, eventlog::Reader& reader);
+
+// Begins it and reads all of it. `stopping` ends it early, as `unavailable`.
 Status restore_history(PartitionState& state, eventlog::Reader& reader, Tools& tools,
                        const std::function<bool()>& stopping);
 

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "pipeline/processor/partition_state.hpp"
+#include "pipeline/processor/test_events.hpp"
+
 namespace adtally::processor {
 namespace {
 
@@ -40,12 +43,38 @@ TEST(History, RemembersWhenAnEventWasSeenLast) {
         << "a clock that went back a little";
 }
 
-TEST(History, StopsRememberingAtItsLimit) {
-    History history{received, random_hash_key()};
-    for (std::size_t i = 0; i <= static_cast<std::size_t>(history_records); ++i)
-        history.insert(EventType::click, std::to_string(i), received);
-    EXPECT_TRUE(history.truncated);
-    EXPECT_EQ(history.memory.size(), static_cast<std::size_t>(history_records));
+// Late ones come all the time. What stands between the last two million is known of each of them.
+TEST(History, IsReadAnewWhenItIsFull) {
+    PartitionState state{Partition{0}, Aggregator{*domain::ReportingZone::from_name("UTC")},
+                         Deduplicator{window, random_hash_key()}};
+    state.reset_to(Offset{0}, Offset{0}, true);
+    Tools tools;
+    Offset next{0};
+    const auto process = [&](const std::string& id, std::int64_t received_ms, TimestampMs at) {
+        std::string text = record({.id = id, .received_ms = received_ms});
+        const std::size_t size = text.size();
+        text.append(eventlog::value_padding, ' ');
+        const auto done =
+            state.process({next, at, {}, std::string_view(text).substr(0, size)}, tools);
+        next.value += done == PartitionState::Step::done ? 1 : 0;
+        return done;
+    };
+    constexpr std::int64_t late_by = 3'600'000;
+    const auto late = [&](const std::string& id, TimestampMs at) {
+        return process(id, at.value - late_by, at);
+    };
+    ASSERT_EQ(late("first", after(0)), PartitionState::Step::needs_history);
+    state.begin_history();
+    ASSERT_EQ(late("first", after(0)), PartitionState::Step::done);
+    std::string id = "record-0000000";
+    for (std::int64_t i = 1; i < history_records; ++i) {
+        for (std::size_t digit = id.size() - 1; ++id[digit] > '9'; --digit)
+            id[digit] = '0';
+        ASSERT_EQ(process(id, after(i / 10).value, after(i / 10)), PartitionState::Step::done);
+        if (i % 100'000 == 0)
+            state.mark_flushed();
+    }
+    EXPECT_EQ(late("last", after(history_records / 10)), PartitionState::Step::needs_history);
 }
 
 }  // namespace

@@ -87,7 +87,8 @@ bool PartitionState::is_double(const domain::Event& event, TimestampMs appended_
         history_->last_late = appended_at;
     }
     history_->insert(event.type, event.event_id, appended_at);
-    if (appended_at.value - history_->last_late.value > deduplicator_.window().count())
+    if (history_->full() ||
+        appended_at.value - history_->last_late.value > deduplicator_.window().count())
         history_.reset();
     return found;
 }

@@ -77,7 +77,7 @@ public:
     void remember(const eventlog::FetchedRecord& record, Tools& tools);
     enum class Step : std::uint8_t { done, needs_history };
     // Records must come in order; those before next() are ignored (a consumer may repeat some).
-    // needs_history: it is late (history.hpp) and nothing was done: restore_history(), then again.
+    // needs_history: it is late (history.hpp) and nothing was done: begin_history(), then again.
     Step process(const eventlog::FetchedRecord& record, Tools& tools);
 
     // No record stands before there any more: what does not is booked as expired.
@@ -86,7 +86,7 @@ public:
         next_ = to;
     }
 
-    // For restore_history(): forgets what it has of a history and begins that which is needed.
+    // For begin_history(): forgets what it has of a history and begins that which is needed.
     void begin_history();
     TimestampMs history_since() const { return needed_since_; }
     void remember_history(const eventlog::FetchedRecord& record, Tools& tools);

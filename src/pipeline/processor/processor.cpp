@@ -83,6 +83,7 @@ void Processor::on_assigned(std::span<const Partition> partitions) {
         unsought_.insert(partition);
     }
     parked_.clear();
+    std::erase_if(restoring_, [this](const auto& each) { return mine(each.first) == nullptr; });
     must_synchronise_ = true;
 }
 
@@ -94,8 +95,19 @@ void Processor::on_revoked(std::span<const Partition> partitions) {
     const auto taken = std::stable_partition(partitions_.begin(), partitions_.end(), stays);
     std::move(taken, partitions_.end(), std::back_inserter(parked_));
     partitions_.erase(taken, partitions_.end());
-    for (const Partition partition : partitions)
+    for (const Partition partition : partitions) {
         unsought_.erase(partition);
+        held_up_.erase(partition);
+        unreadable_.erase(partition);
+        quiet_.erase(partition);
+    }
+}
+
+PartitionState* Processor::mine(Partition partition) {
+    for (auto& state : partitions_)
+        if (state->partition() == partition)
+            return state.get();
+    return nullptr;
 }
 
 bool Processor::stopping() const {
@@ -119,19 +131,22 @@ void Processor::finish() {
     consumer_.reset();  // leaves the group: here, so that several loops do it at the same time
 }
 
-void Processor::step() {
-    if (consumer_ == nullptr) {
-        auto consumer = log_.consumer(options_.topic, *this);
-        if (!consumer) {
-            trouble(consumer.error().message);
-            wait_backoff();
-            return;
-        }
-        consumer_ = std::move(consumer.value());
-        poll_once(clock_.steady());  // delivers the first assignment
-        if (consumer_ == nullptr)
-            return;
+bool Processor::open_consumer() {
+    auto consumer = log_.consumer(options_.topic, *this);
+    if (!consumer) {
+        trouble(consumer.error().message);
+        wait_backoff();
+        return false;
     }
+    consumer_ = std::move(consumer.value());
+    poll_once(clock_.steady());  // delivers the first assignment
+    return consumer_ != nullptr;
+}
+
+void Processor::step() {
+    if (consumer_ == nullptr && !open_consumer())
+        return;
+    slice_end_ = clock_.steady() + options_.restore_slice;
     bool verify = clock_.steady() - last_verified_ >= options_.verify_interval;
     if (must_synchronise_ || verify || generation_ != store_.generation()) {
         Status status = synchronise();
@@ -145,16 +160,17 @@ void Processor::step() {
             return;
         }
         measure_lag();
-        if (!flush_blocked_ && log_is_well())
-            well();
+        tell();
     }
+    restore_some();
     // What cannot be flushed must not grow: nothing more is read until it could.
     if (flush_blocked_)
         serve_group();
     else
-        poll_once(next_flush_);
+        poll_once(next_to_restore() != nullptr ? clock_.steady() : next_flush_);
     if (flush_blocked_ || flush_due())
         flush_all();
+    watch_progress();
     publisher_.tick();
 }
 
@@ -177,30 +193,24 @@ bool Processor::flush_due() const {
 
 void Processor::poll_once(SteadyTime until) {
     fetched_.clear();
-    Status status = consumer_->poll(fetched_, options_.poll_records, Deadline{until});
-    if (!status && status.error().code == ErrorCode::not_found) {
+    const Status status = consumer_->poll(fetched_, options_.poll_records, Deadline{until});
+    if (!status && status.error().code == ErrorCode::not_found)
         overtaken_by_retention();
+    else if (!status)
+        not_read(status.error());
+    else if (!fetched_.records.empty())
+        take_records();
+}
+
+void Processor::take_records() {
+    comes_again(fetched_.partition);
+    PartitionState* state = mine(fetched_.partition);
+    // What comes while it is restored comes again: it is sought then.
+    if (state == nullptr || !state->positioned() || restoring_.contains(fetched_.partition))
         return;
-    }
-    if (!status) {
-        if (consumer_->ended())
-            begin_anew();
-        log_trouble_ = "the event log cannot be read: " + status.error().message;
-        trouble(log_trouble_);
-        wait_backoff();
-        return;
-    }
-    if (!fetched_.records.empty())
-        log_trouble_.clear();
-    if (fetched_.records.empty())
-        return;
-    for (auto& state : partitions_) {
-        if (state->partition() != fetched_.partition || !state->positioned())
-            continue;
-        for (const eventlog::FetchedRecord& record : fetched_.records)
-            if (!process(*state, record))
-                return;
-    }
+    for (const eventlog::FetchedRecord& record : fetched_.records)
+        if (!process(*state, record))
+            return;
     crash_points_.pass(CrashPoint::processor_after_fold);
 }
 
@@ -210,15 +220,12 @@ void Processor::begin_anew() {
     partitions_.clear();
     parked_.clear();
     unsought_.clear();
+    restoring_.clear();
+    held_up_.clear();
+    unreadable_.clear();
+    quiet_.clear();
     flush_blocked_ = false;
     must_synchronise_ = true;
-}
-
-// A failure of reading is over when records came, or when the log can at least be asked.
-bool Processor::log_is_well() {
-    if (!log_trouble_.empty() && log_.watermarks(options_.topic))
-        log_trouble_.clear();
-    return log_trouble_.empty();
 }
 
 void Processor::measure_lag() {
@@ -236,25 +243,12 @@ void Processor::serve_group() {
         (void)consumer_->poll(fetched_, 0, Deadline{clock_.steady()});
 }
 
-// False when the partition must start over.
+// False when the partition goes on later, from there.
 bool Processor::process(PartitionState& state, const eventlog::FetchedRecord& record) {
     if (state.process(record, tools_) == PartitionState::Step::done)
         return true;
-    const Status restored =
-        restore_history(state, *consumer_, tools_, [this] { return stopping(); });
-    if (!restored) {
-        state.forget();
-        must_synchronise_ = true;
-        trouble("what spooled events may double cannot be read: " + restored.error().message);
-        wait_backoff();
+    if (!look_back(state))
         return false;
-    }
-    logger_.info("events that waited in a spool: the log is looked through for doubles",
-                 {{"partition", static_cast<std::int64_t>(state.partition().value)}});
-    if (state.history_truncated())
-        logger_.error(
-            "too many records since then to remember: doubles older than the window count",
-            {{"partition", static_cast<std::int64_t>(state.partition().value)}});
     const bool done = state.process(record, tools_) == PartitionState::Step::done;
     ADTALLY_ASSERT(done);
     return done;
@@ -264,9 +258,8 @@ bool Processor::process(PartitionState& state, const eventlog::FetchedRecord& re
 // partition starts over from the store, which books the gap as expired.
 void Processor::overtaken_by_retention() {
     flush_all();
-    for (auto& state : partitions_)
-        if (state->partition() == fetched_.partition)
-            state->forget();
+    if (PartitionState* state = mine(fetched_.partition))
+        forget(*state);
     must_synchronise_ = true;
 }
 
@@ -279,31 +272,6 @@ Status Processor::read_catalogue() {
                      {{"error", std::string_view(status.error().message)}});
     }
     return ok();
-}
-
-void Processor::trouble(std::string reason) {
-    std::lock_guard lock(mutex_);
-    if (snapshot_.trouble != reason)
-        logger_.warn("processor is held up", {{"reason", std::string_view(reason)}});
-    snapshot_.trouble = std::move(reason);
-    snapshot_.ready = false;
-}
-
-void Processor::well() {
-    backoff_ = Milliseconds{0};
-    std::lock_guard lock(mutex_);
-    if (!snapshot_.ready)
-        logger_.info("processor is ready",
-                     {{"partitions", static_cast<std::int64_t>(partitions_.size())}});
-    snapshot_.ready = true;
-    snapshot_.trouble.clear();
-}
-
-void Processor::wait_backoff() {
-    backoff_ = std::clamp(backoff_ * 2, options_.backoff_min, options_.backoff_max);
-    std::unique_lock lock(mutex_);
-    snapshot_.moved_at = clock_.steady();
-    wake_.wait_for(lock, backoff_, [this] { return stopping_; });
 }
 
 void Processor::publish_snapshot() {

@@ -8,7 +8,10 @@
 // every flush and twice a second besides. See redis_sink/README.md.
 // Trouble. Store away: nothing is polled, the pending flush is repeated with back-off, readiness is
 // off. Store behind (its newest writes were lost) or ahead (another processor had the partition):
-// the partition starts over from the stored offset with its window restored.
+// the partition starts over from the stored offset with its window restored. A partition that
+// cannot be restored or read does not hold up the others: readiness is off, with its reason, and
+// it is tried again. A partition that is quiet is asked for its end, one a second: records that
+// stand there for 15 s and do not come are a trouble, too.
 // Threads. One, "proc-loop", started by start() and joined by stop(); or the caller's, who calls
 // step() instead. snapshot() from any.
 #pragma once
@@ -16,8 +19,10 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
@@ -75,13 +80,34 @@ private:
     void on_assigned(std::span<const Partition> partitions) override;
     void on_revoked(std::span<const Partition> partitions) override;
 
+    // Reads what stands before a partition's next record, for its memory; nothing of the partition
+    // is processed meanwhile.
+    struct Restoring {
+        Offset at;
+        Offset to;
+        bool history = false;  // or the window
+        std::int64_t records = 0;
+    };
+    struct HeldUp {
+        std::string reason;
+        SteadyTime again_at{};
+    };
+    // Of a quiet partition.
+    struct Quiet {
+        Offset next;
+        std::optional<SteadyTime> waits_since = std::nullopt;  // something that was not read
+    };
+
     void run();
+    bool open_consumer();
     void poll_once(SteadyTime until);
+    void take_records();
+    void not_read(const Error& error);
     void begin_anew();
-    bool log_is_well();
     void measure_lag();
     void serve_group();
     bool process(PartitionState& state, const eventlog::FetchedRecord& record);
+    bool look_back(PartitionState& state);
     void overtaken_by_retention();
     bool write_dead_letters(std::vector<PartitionState*>& due);
     bool stopping() const;
@@ -95,12 +121,26 @@ private:
     Status synchronise_one(PartitionState& state, std::optional<Offset> stored);
     Status seek(PartitionState& state, Offset next);
     Status rewind(PartitionState& state, std::optional<Offset> stored);
-    Status restore_window(PartitionState& state, eventlog::Watermarks log);
+    Result<Offset> begin_of_window(PartitionState& state, eventlog::Watermarks log);
+    PartitionState* next_to_restore();
+    void restore_some();
+    Result<bool> restore(PartitionState& state);
+    void forget(PartitionState& state);
+    void hold_up(PartitionState& state, std::string reason, SteadyTime since);
+    PartitionState* mine(Partition partition);
     Status read_catalogue();
+    void watch_progress();
+    PartitionState* next_to_look_at();
+    void look_at(PartitionState& state);
+    void look_closer(PartitionState& state, Offset end);
+    void comes_again(Partition partition);
+    std::string first_reason() const;
+    void tell();
     void trouble(std::string reason);
     void well();
     void publish_snapshot();
     void wait_backoff();
+    void wait(Milliseconds span);
 
     Options options_;
     eventlog::EventLog& log_;
@@ -123,7 +163,14 @@ private:
     std::vector<std::unique_ptr<PartitionState>> partitions_;
     std::vector<std::unique_ptr<PartitionState>> parked_;  // revoked, until the next assignment
     std::set<Partition> unsought_;                         // of those assigned
-    std::string log_trouble_;  // why the log could not be read; empty while it can
+    std::map<Partition, Restoring> restoring_;
+    std::map<Partition, HeldUp> held_up_;  // could not be restored
+    // Why the log could not be read: all of it (whole_log), or a partition.
+    std::map<Partition, std::string> unreadable_;
+    std::map<Partition, Quiet> quiet_;
+    Partition look_turn_;
+    SteadyTime next_look_{};
+    SteadyTime slice_end_{};  // of this round's restoring
     eventlog::FetchedBatch fetched_;
     bool must_synchronise_ = true;
     bool flush_blocked_ = false;  // the store refused, or dead letters could not be written

@@ -27,6 +27,9 @@ protected:
         options.verify_interval = Milliseconds{5};
         options.backoff_min = Milliseconds{1};
         options.backoff_max = Milliseconds{5};
+        options.restore_slice = Milliseconds{0};
+        options.look_interval = Milliseconds{5};
+        options.stalled_after = Milliseconds{20};
         processor_ = std::make_unique<Processor>(options, log_, store_, thresholds_, publisher_,
                                                  clock_, metrics_, crash_points_);
         processor_->start();
@@ -50,6 +53,13 @@ protected:
             std::unique_lock lock(mutex);
             never.wait_for(lock, Milliseconds{1});
         }
+    }
+    void eventually_troubled(const std::string& why) {
+        eventually([&] { return processor_->snapshot().trouble.find(why) != std::string::npos; });
+        EXPECT_EQ(processor_->health().status, observability::HealthStatus::down);
+    }
+    void eventually_well() {
+        eventually([&] { return processor_->snapshot().ready; });
     }
     void eventually_counted(std::int64_t events) {
         eventually([&] { return store_.state().books.counted == events; });
@@ -272,6 +282,94 @@ TEST_F(ProcessorTest, RecordsThatRetentionRemovedAreBookedAsExpired) {
     eventually_counted(3);
     eventually([&] { return store_.state().books.expired == 4; });
     EXPECT_TRUE(processor_->snapshot().ready || !processor_->snapshot().trouble.empty());
+}
+
+TEST_F(ProcessorTest, APartitionThatCannotBeRestoredDoesNotHoldUpTheOthers) {
+    put(1, "a");
+    put(2, "a");
+    log_.mute(0, true);
+    run();
+    eventually_counted(1);
+    eventually_troubled("told to be mute");
+    put(1, "b");
+    eventually_counted(2);
+    EXPECT_EQ(store_.state().ads[2].impressions, 0);
+    EXPECT_FALSE(processor_->snapshot().ready);
+    log_.mute(0, false);
+    eventually_counted(3);
+    eventually_well();
+}
+
+TEST_F(ProcessorTest, APartitionWhoseRecordsDoNotComeIsATrouble) {
+    put(1, "a");
+    put(2, "a");
+    run();
+    eventually_counted(2);
+    eventually_well();
+    log_.withhold(1, true);
+    put(1, "b");
+    put(2, "b");
+    eventually_troubled("partition 1 is stalled: the record at 1");
+    EXPECT_EQ(store_.state().ads[2].impressions, 2) << "the other one is read";
+    log_.withhold(1, false);
+    eventually_counted(4);
+    eventually_well();
+}
+
+TEST_F(ProcessorTest, AQuietPartitionThatDoesNotAnswerIsATrouble) {
+    put(1, "a");
+    run();
+    eventually_counted(1);
+    eventually_well();
+    log_.mute(1, true);
+    eventually_troubled("partition 1 cannot be read: told to be mute");
+    log_.mute(1, false);
+    eventually_well();
+}
+
+// A transaction leaves one behind what it wrote.
+TEST_F(ProcessorTest, OffsetsWithoutRecordsAreBookedAsExpired) {
+    put(1, "a");
+    log_.put_marker(1);
+    put(1, "b");
+    log_.put_marker(1);
+    run();
+    eventually_counted(2);
+    eventually([&] { return store_.state().offsets[1] == 4; });
+    EXPECT_EQ(store_.state().books.expired, 2);
+    stop();
+    log_.put_marker(1);
+    put(1, "a");
+    put(1, "c");
+    log_.put_marker(1);
+    run();
+    eventually_counted(3);
+    eventually([&] { return store_.state().offsets[1] == 8; });
+    EXPECT_EQ(store_.state().books.expired, 4);
+    EXPECT_EQ(store_.state().books.duplicates, 1);
+    eventually_well();
+}
+
+TEST_F(ProcessorTest, WhatIsRestoredIsReadInSlicesBetweenWhichTheGroupIsServed) {
+    for (int i = 0; i < 300; ++i) {
+        put(1, std::to_string(i));
+        put(2, std::to_string(i));
+    }
+    run();
+    eventually_counted(600);
+    stop();
+    log_.read_at_most(10);
+    for (int i = 200; i < 310; ++i) {
+        put(1, std::to_string(i));
+        put(2, std::to_string(i));
+    }
+    // Late: what may be its double is read from the log, too.
+    put_late(1, "299", start, start + 1'000'000);
+    put_late(1, "spooled", start, start + 1'000'000);
+    run();
+    eventually_counted(621);
+    EXPECT_EQ(store_.state().books.duplicates, 201);
+    EXPECT_LE(log_.most_reads_without_poll(), 6) << "as few as there are partitions";
 }
 
 // Two processors that both believe to own everything: the guard lets each step happen once.

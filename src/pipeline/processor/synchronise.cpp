@@ -5,6 +5,10 @@
 //   the same as flushed        nothing to do, what is pending stays
 //   the same as next           the last flush was applied and its answer lost: take it as applied
 //   anything else, or nothing  start over from there, with the window restored from the log
+//
+// What stands before a partition's next record is read in slices, between which the others are
+// processed and the group is served. A partition that fails is left alone for a while; the others
+// go on.
 #include <fmt/format.h>
 #include <algorithm>
 
@@ -13,6 +17,8 @@
 
 namespace adtally::processor {
 namespace {
+
+const std::string history_failed = "what spooled events may double cannot be read: ";
 
 std::string text_of(std::optional<Offset> offset) {
     return offset ? std::to_string(offset->value) : "none";
@@ -39,7 +45,15 @@ Status Processor::synchronise() {
     }
     generation_ = generation;
     for (std::size_t i = 0; i < partitions_.size(); ++i) {
-        ADTALLY_TRY(synchronise_one(*partitions_[i], stored[i]));
+        PartitionState& state = *partitions_[i];
+        const SteadyTime begin = clock_.steady();
+        const auto held_up = held_up_.find(state.partition());
+        if (held_up != held_up_.end() && begin < held_up->second.again_at)
+            continue;
+        if (Status done = synchronise_one(state, stored[i]); !done)
+            hold_up(state, done.error().message, begin);
+        else
+            held_up_.erase(state.partition());
     }
     must_synchronise_ = false;
     last_verified_ = clock_.steady();
@@ -53,6 +67,8 @@ Status Processor::synchronise_one(PartitionState& state, std::optional<Offset> s
             state.mark_flushed();
             untouched = true;
         }
+        if (untouched && restoring_.contains(state.partition()))
+            return ok();
         if (untouched)
             return seek(state, state.next());
     }
@@ -66,81 +82,144 @@ Status Processor::seek(PartitionState& state, Offset next) {
     Status sought = consumer_->seek(state.partition(), next);
     if (sought)
         unsought_.erase(state.partition());
-    else
-        state.forget();  // or it would be taken for one that is read
     return sought;
 }
 
 Status Processor::rewind(PartitionState& state, std::optional<Offset> stored) {
-    ADTALLY_TRY(auto watermarks, consumer_->watermarks(state.partition()));
+    const Partition partition = state.partition();
+    if (state.positioned()) {
+        telemetry_->rewinds.add(1);
+        logger_.warn("partition starts over from the stored offset",
+                     {{"partition", static_cast<std::int64_t>(partition.value)},
+                      {"flushed", state.flushed().value},
+                      {"stored", std::string_view(text_of(stored))}});
+        std::lock_guard lock(mutex_);
+        snapshot_.rewinds += 1;
+    }
+    ADTALLY_TRY(auto watermarks, consumer_->watermarks(partition));
     Offset from = stored.value_or(watermarks.begin);
     if (from > watermarks.end)
         return Error{ErrorCode::conflict,
                      fmt::format("Redis has counted partition {} up to {}, but the log ends at {}: "
                                  "the log was replaced; restore it, or empty this Redis database "
                                  "to count from the log's beginning",
-                                 state.partition().value, from.value, watermarks.end.value)};
-    if (state.positioned()) {
-        telemetry_->rewinds.add(1);
-        logger_.warn("partition starts over from the stored offset",
-                     {{"partition", static_cast<std::int64_t>(state.partition().value)},
-                      {"flushed", state.flushed().value},
-                      {"stored", std::string_view(text_of(stored))}});
-        std::lock_guard lock(mutex_);
-        snapshot_.rewinds += 1;
-    }
-    ADTALLY_TRY(const auto letters, store_.dead_lettered(state.partition(), watermarks.begin));
+                                 partition.value, from.value, watermarks.end.value)};
+    ADTALLY_TRY(const auto letters, store_.dead_lettered(partition, watermarks.begin));
     Offset readable = std::max(from, watermarks.begin);
     if (readable > from)
         logger_.error("retention removed records before they were counted",
-                      {{"partition", static_cast<std::int64_t>(state.partition().value)},
+                      {{"partition", static_cast<std::int64_t>(partition.value)},
                        {"records", readable.value - from.value}});
     state.reset_to(from, readable, !stored.has_value());
     state.recall(letters);
     state.set_log_begin(watermarks.begin);
-    if (Status restored = restore_window(state, watermarks); !restored) {
-        state.forget();  // nothing is counted on half a window; the next round tries again
-        return restored.error();
-    }
-    unsought_.insert(state.partition());
-    return seek(state, readable);
+    ADTALLY_TRY(const auto begin, begin_of_window(state, watermarks));
+    restoring_[partition] = {.at = begin, .to = readable};
+    unsought_.insert(partition);
+    return ok();
 }
 
-Status Processor::restore_window(PartitionState& state, eventlog::Watermarks log) {
-    Offset to = state.next();
+// The window is of log time: it reaches back from the record that comes next. If that is yet to be
+// written it will not be older than the last one, whatever our own clock says.
+Result<Offset> Processor::begin_of_window(PartitionState& state, eventlog::Watermarks log) {
+    const Partition partition = state.partition();
+    const Offset next = state.next();
     eventlog::FetchedBatch batch;
-    // The window is of log time: it reaches back from the record that comes next. If that is yet to
-    // be written it will not be older than the last one, whatever our own clock says.
     TimestampMs at = clock_.wall();
-    if (to < log.end || to > log.begin) {
-        Offset nearest{to < log.end ? to.value : to.value - 1};
-        ADTALLY_TRY(consumer_->read(state.partition(), nearest, Offset{nearest.value + 1}, batch));
-        if (!batch.records.empty())
-            at = std::min(at, batch.records.front().appended_at);
-    }
-    TimestampMs since{at.value - options_.dedup_window.count()};
-    ADTALLY_TRY(auto from, consumer_->offset_at(state.partition(), since));
-    from = std::max(from, log.begin);
-    std::int64_t restored = 0;
-    while (from < to) {
-        if (stopping())
-            return Error{ErrorCode::unavailable, "stopping"};
-        ADTALLY_TRY(consumer_->read(state.partition(), from, to, batch));
+    // The second and the last are for offsets without records.
+    constexpr std::int64_t further = 1'000;
+    const std::pair<std::int64_t, std::int64_t> places[] = {
+        {next.value, next.value + 1},
+        {next.value, log.end.value},
+        {next.value - 1, next.value},
+        {next.value - further, next.value},
+    };
+    for (const auto& [from, to] : places) {
+        const Offset begin{std::max(from, log.begin.value)};
+        const Offset end{std::min(to, log.end.value)};
+        if (begin >= end)
+            continue;
+        ADTALLY_TRY(consumer_->read(partition, begin, end, batch));
         if (batch.records.empty())
-            return Error{ErrorCode::corrupt,
-                         fmt::format("partition {} has no records from {} to {}",
-                                     state.partition().value, from.value, to.value)};
-        for (const eventlog::FetchedRecord& record : batch.records)
-            state.remember(record, tools_);
-        restored += static_cast<std::int64_t>(batch.records.size());
-        from = Offset{batch.records.back().offset.value + 1};
-        publish_snapshot();
+            continue;
+        const auto& nearest = begin == next ? batch.records.front() : batch.records.back();
+        at = std::min(at, nearest.appended_at);
+        break;
     }
-    if (restored > 0)
+    const TimestampMs since{at.value - options_.dedup_window.count()};
+    ADTALLY_TRY(const auto from, consumer_->offset_at(partition, since));
+    return std::max(from, log.begin);
+}
+
+PartitionState* Processor::next_to_restore() {
+    for (auto& state : partitions_)
+        if (restoring_.contains(state->partition()))
+            return state.get();
+    return nullptr;
+}
+
+void Processor::restore_some() {
+    while (PartitionState* state = next_to_restore()) {
+        const SteadyTime begin = clock_.steady();
+        const bool history = restoring_.at(state->partition()).history;
+        const auto restored = restore(*state);
+        if (restored && !restored.value())
+            return;
+        const Status sought = restored ? seek(*state, state->next()) : Status{restored.error()};
+        if (!sought)
+            hold_up(*state, (history ? history_failed : "") + sought.error().message, begin);
+        if (clock_.steady() >= slice_end_)
+            return;
+    }
+}
+
+// False when there is more to be read than this round has time for.
+Result<bool> Processor::restore(PartitionState& state) {
+    Restoring& restoring = restoring_.at(state.partition());
+    eventlog::FetchedBatch batch;
+    while (restoring.at < restoring.to) {
+        ADTALLY_TRY(consumer_->read(state.partition(), restoring.at, restoring.to, batch));
+        for (const eventlog::FetchedRecord& record : batch.records) {
+            if (restoring.history)
+                state.remember_history(record, tools_);
+            else
+                state.remember(record, tools_);
+        }
+        restoring.records += static_cast<std::int64_t>(batch.records.size());
+        restoring.at =
+            batch.records.empty() ? restoring.to : Offset{batch.records.back().offset.value + 1};
+        if (restoring.at < restoring.to && clock_.steady() >= slice_end_)
+            return false;
+    }
+    if (!restoring.history && restoring.records > 0)
         logger_.info("deduplication window restored",
                      {{"partition", static_cast<std::int64_t>(state.partition().value)},
-                      {"records", restored}});
-    return ok();
+                      {"records", restoring.records}});
+    restoring_.erase(state.partition());
+    return true;
+}
+
+// Reads what a late record may double. False when that takes longer than this round: the partition
+// is sought again then.
+bool Processor::look_back(PartitionState& state) {
+    const SteadyTime begin = clock_.steady();
+    const Partition partition = state.partition();
+    const auto from = begin_history(state, *consumer_);
+    if (from) {
+        restoring_[partition] = {.at = from.value(), .to = state.next(), .history = true};
+        logger_.info("events that waited in a spool: the log is looked through for doubles",
+                     {{"partition", static_cast<std::int64_t>(partition.value)}});
+        if (state.history_truncated())
+            logger_.error("too many records since then to remember: of older ones, doubles count",
+                          {{"partition", static_cast<std::int64_t>(partition.value)},
+                           {"remembered", history_read_records}});
+    }
+    const auto restored = from ? restore(state) : Result<bool>{from.error()};
+    if (!restored)
+        hold_up(state, history_failed + restored.error().message, begin);
+    else if (!restored.value())
+        unsought_.insert(partition);
+    return restored && restored.value();
 }
 
 }  // namespace adtally::processor

@@ -53,6 +53,10 @@ processor::Options draw_options(Random& random, bool tiny_window) {
     options.backoff_min = Milliseconds{0};
     options.backoff_max = Milliseconds{0};
     options.dead_letter_deadline = Milliseconds{0};
+    // What is held up while a call is, is tried again before the world gives up on it.
+    options.stalled_after = Milliseconds{1'000};
+    if (random.one_in(2))
+        options.restore_slice = Milliseconds{0};
     return options;
 }
 

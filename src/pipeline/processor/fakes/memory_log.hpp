@@ -1,7 +1,9 @@
 // An event log in memory for tests: one topic with partitions, appended to by hand.
 #pragma once
 
+#include <algorithm>
 #include <condition_variable>
+#include <limits>
 #include <map>
 #include <mutex>
 #include <string>
@@ -18,6 +20,7 @@ public:
         std::string key;
         std::string value;
         std::vector<eventlog::Header> headers;
+        bool marker = false;  // an offset without a record
     };
 
     explicit MemoryLog(std::int32_t partitions) : partitions_(partitions) {
@@ -30,6 +33,12 @@ public:
         topics_["ad-events"][static_cast<std::size_t>(partition)].push_back(
             {at, "k", std::move(value), {}});
         changed_.notify_all();
+    }
+    // An offset without a record, as the marker of a transaction has it.
+    void put_marker(std::int32_t partition) {
+        std::lock_guard lock(mutex_);
+        topics_["ad-events"][static_cast<std::size_t>(partition)].push_back(
+            {TimestampMs{0}, {}, {}, {}, true});
     }
     std::vector<Stored> all(const std::string& topic) {
         std::lock_guard lock(mutex_);
@@ -62,6 +71,28 @@ public:
     void refuse_reads(bool refuse) {
         std::lock_guard lock(mutex_);
         refuse_reads_ = refuse;
+    }
+
+    // Questions about the partition of ad-events fail, and reading stretches of it.
+    void mute(std::int32_t partition, bool mute) {
+        std::lock_guard lock(mutex_);
+        muted_ = mute ? partition : -1;
+    }
+    // Its records do not come, and nobody says why.
+    void withhold(std::int32_t partition, bool withhold) {
+        std::lock_guard lock(mutex_);
+        withheld_ = withhold ? partition : -1;
+        changed_.notify_all();
+    }
+    // The log's own batches end so soon.
+    void read_at_most(std::int64_t records) {
+        std::lock_guard lock(mutex_);
+        read_at_most_ = records;
+    }
+    // How many stretches were read without a poll in between, at most.
+    int most_reads_without_poll() const {
+        std::lock_guard lock(mutex_);
+        return most_reads_;
     }
 
     eventlog::Producer& producer() override { return *this; }
@@ -161,6 +192,7 @@ private:
             if (max_records == 0)
                 return ok();
             std::unique_lock lock(log_.mutex_);
+            log_.reads_ = 0;
             log_.changed_.wait_until(lock, deadline.at(), [this] { return next_due() >= 0; });
             std::int32_t due = next_due();
             if (due < 0)
@@ -169,8 +201,9 @@ private:
             batch.partition = Partition{due};
             if (from < log_.begins_[due])
                 return Error{ErrorCode::not_found, "removed by retention"};
-            fill(Partition{due}, from, from + static_cast<std::int64_t>(max_records), batch);
-            next_[Partition{due}] = from + static_cast<std::int64_t>(batch.records.size());
+            const std::int64_t to = from + static_cast<std::int64_t>(max_records);
+            fill(Partition{due}, from, to, batch);
+            next_[Partition{due}] = std::min(to, size(Partition{due}));
             turn_ = due + 1;
             return ok();
         }
@@ -180,6 +213,8 @@ private:
         }
         Result<eventlog::Watermarks> watermarks(Partition partition) override {
             std::lock_guard lock(log_.mutex_);
+            if (partition.value == log_.muted_)
+                return Error{ErrorCode::unavailable, "told to be mute"};
             return eventlog::Watermarks{
                 Offset{std::min(log_.begins_[partition.value], size(partition))},
                 Offset{size(partition)}};
@@ -198,7 +233,13 @@ private:
             batch.clear();
             if (log_.refuse_reads_)
                 return Error{ErrorCode::unavailable, "told to refuse"};
-            fill(partition, from.value, to.value, batch);
+            if (partition.value == log_.muted_)
+                return Error{ErrorCode::unavailable, "told to be mute"};
+            log_.most_reads_ = std::max(log_.most_reads_, ++log_.reads_);
+            std::int64_t end = std::min(to.value, from.value + log_.read_at_most_);
+            do
+                fill(partition, from.value, end, batch);
+            while (batch.records.empty() && end++ < to.value);
             return ok();
         }
         void commit_hint(Partition, Offset) override {}
@@ -219,7 +260,8 @@ private:
             for (std::int32_t i = 0; i < log_.partitions_; ++i) {
                 Partition partition{(turn_ + i) % log_.partitions_};
                 auto sought = next_.find(partition);
-                if (sought != next_.end() && sought->second < size(partition))
+                if (partition.value != log_.withheld_ && sought != next_.end() &&
+                    sought->second < size(partition))
                     return partition.value;
             }
             return -1;
@@ -233,6 +275,8 @@ private:
             copies->reserve(static_cast<std::size_t>(std::max<std::int64_t>(0, to - from)));
             for (std::int64_t i = from; i < to; ++i) {
                 const Stored& stored = of(partition)[static_cast<std::size_t>(i)];
+                if (stored.marker)
+                    continue;
                 std::string& copy = copies->emplace_back(stored.key + stored.value);
                 copy.append(eventlog::value_padding, ' ');
                 const std::string_view key = std::string_view(copy).substr(0, stored.key.size());
@@ -263,6 +307,11 @@ private:
     std::size_t max_record_bytes_ = 1 << 20;
     std::size_t taken_bytes_ = 1 << 20;
     std::int64_t appends_left_ = -1;
+    std::int32_t muted_ = -1;
+    std::int32_t withheld_ = -1;
+    std::int64_t read_at_most_ = std::numeric_limits<std::int32_t>::max();
+    int reads_ = 0;  // since the last poll
+    int most_reads_ = 0;
     bool refuse_ = false;
     bool refuse_reads_ = false;
     ErrorCode refusal_ = ErrorCode::unavailable;

@@ -119,6 +119,8 @@ Status Recount::read(Place& place, Offset end, const Between& between) {
     while (state.next() < end) {
         ADTALLY_TRY(between());
         ADTALLY_TRY(reader_->read(state.partition(), state.next(), end, batch_));
+        if (batch_.records.empty())
+            state.pass_over(end);
         for (const eventlog::FetchedRecord& record : batch_.records) {
             if (state.process(record, tools_) == processor::PartitionState::Step::done)
                 continue;

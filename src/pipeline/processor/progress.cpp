@@ -1,0 +1,194 @@
+// Whether every partition gets on, and what is told when one does not: part of Processor, see
+// processor.hpp.
+//
+// A failure of the log that concerns one partition is over when records of it come, or when none
+// waits there; one of the whole log when any come, or when the log can at least be asked. Not every
+// failure is told: librdkafka tries on in silence where a partition has no leader. So a partition
+// that is quiet is asked for its end, one a second. What stands there and does not come is looked
+// at with the consumer's second reader: offsets without records (markers of transactions) are
+// passed over, else its failure is the reason, and the partition is sought once more.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "pipeline/processor/processor.hpp"
+
+namespace adtally::processor {
+namespace {
+
+constexpr Partition whole_log{-1};
+
+}  // namespace
+
+void Processor::not_read(const Error& error) {
+    const bool ended = consumer_->ended();
+    if (ended)
+        begin_anew();
+    const bool of_one = !ended && mine(fetched_.partition) != nullptr;
+    unreadable_[of_one ? fetched_.partition : whole_log] =
+        "the event log cannot be read: " + error.message;
+    trouble(first_reason());
+    if (of_one)
+        wait(options_.backoff_min);  // the others are read meanwhile
+    else
+        wait_backoff();
+}
+
+void Processor::comes_again(Partition partition) {
+    unreadable_.erase(whole_log);
+    unreadable_.erase(partition);
+}
+
+// A partition is tried again after three times as long as it took to fail: what waits for an answer
+// holds up the others. Not for ever: the process may have been frozen meanwhile.
+void Processor::hold_up(PartitionState& state, std::string reason, SteadyTime since) {
+    const SteadyTime now = clock_.steady();
+    const SteadyTime::duration least = options_.backoff_max;
+    const SteadyTime::duration most = std::max(options_.backoff_max, options_.stalled_after);
+    forget(state);
+    held_up_[state.partition()] = {std::move(reason),
+                                   now + std::clamp(3 * (now - since), least, most)};
+    trouble(first_reason());
+}
+
+void Processor::forget(PartitionState& state) {
+    state.forget();
+    restoring_.erase(state.partition());
+    quiet_.erase(state.partition());
+}
+
+// Empty when nothing is wrong.
+std::string Processor::first_reason() const {
+    if (!held_up_.empty())
+        return held_up_.begin()->second.reason;
+    return unreadable_.empty() ? std::string{} : unreadable_.begin()->second;
+}
+
+void Processor::tell() {
+    if (flush_blocked_)
+        return;  // told already
+    if (unreadable_.contains(whole_log) && log_.watermarks(options_.topic))
+        unreadable_.erase(whole_log);
+    if (std::string reason = first_reason(); !reason.empty())
+        trouble(std::move(reason));
+    else if (next_to_restore() == nullptr)
+        well();
+}
+
+void Processor::watch_progress() {
+    const SteadyTime begin = clock_.steady();
+    if (consumer_ == nullptr || flush_blocked_ || unreadable_.contains(whole_log))
+        return quiet_.clear();  // nothing is read at all, and it is told why
+    if (begin < next_look_)
+        return;
+    PartitionState* quiet = next_to_look_at();
+    PartitionState* known = unreadable_.empty() ? nullptr : mine(unreadable_.begin()->first);
+    if (quiet != nullptr)
+        look_at(*quiet);
+    if (known != nullptr && known != quiet && known->positioned() &&
+        !restoring_.contains(known->partition()))
+        look_at(*known);
+    // Who answers slowly is asked less often: the others wait for the answer.
+    const SteadyTime end = clock_.steady();
+    const SteadyTime::duration least = options_.look_interval;
+    const SteadyTime::duration most = std::max(options_.look_interval, options_.stalled_after);
+    next_look_ = end + std::clamp(20 * (end - begin), least, most);
+}
+
+// In turn, of those from which nothing has come since the last look at all of them.
+PartitionState* Processor::next_to_look_at() {
+    PartitionState* next = nullptr;
+    const auto later = [this](const PartitionState& a, const PartitionState& b) {
+        return std::pair{a.partition() <= look_turn_, a.partition()} >
+               std::pair{b.partition() <= look_turn_, b.partition()};
+    };
+    for (auto& state : partitions_) {
+        if (!state->positioned() || restoring_.contains(state->partition()))
+            continue;
+        const auto [at, is_new] = quiet_.try_emplace(state->partition(), Quiet{state->next()});
+        if (is_new || at->second.next != state->next())
+            at->second = {state->next()};
+        else if (next == nullptr || later(*next, *state))
+            next = state.get();
+    }
+    if (next != nullptr)
+        look_turn_ = next->partition();
+    return next;
+}
+
+void Processor::look_at(PartitionState& state) {
+    const Partition partition = state.partition();
+    const auto ends = consumer_->watermarks(partition);
+    if (!ends) {
+        unreadable_[partition] =
+            fmt::format("partition {} cannot be read: {}", partition.value, ends.error().message);
+        return trouble(first_reason());
+    }
+    std::optional<SteadyTime>& waits_since = quiet_[partition].waits_since;
+    if (ends.value().end <= state.next()) {
+        waits_since.reset();
+        unreadable_.erase(partition);
+    } else if (!waits_since) {
+        waits_since = clock_.steady();
+    } else if (clock_.steady() - *waits_since >= options_.stalled_after) {
+        look_closer(state, ends.value().end);
+    }
+}
+
+void Processor::look_closer(PartitionState& state, Offset end) {
+    const Partition partition = state.partition();
+    eventlog::FetchedBatch batch;
+    const Status read = consumer_->read(partition, state.next(), end, batch);
+    quiet_.erase(partition);
+    if (read && batch.records.empty()) {
+        logger_.info("offsets without records are passed over and booked as expired",
+                     {{"partition", static_cast<std::int64_t>(partition.value)},
+                      {"from", state.next().value},
+                      {"to", end.value}});
+        state.pass_over(end);
+        unreadable_.erase(partition);
+        return;
+    }
+    unreadable_[partition] =
+        read
+            ? fmt::format(
+                  "partition {} is stalled: the record at {} stands in the log and has "
+                  "not come for {} s; it is sought again",
+                  partition.value, state.next().value,
+                  std::chrono::duration_cast<std::chrono::seconds>(options_.stalled_after).count())
+            : fmt::format("partition {} cannot be read: {}", partition.value, read.error().message);
+    trouble(first_reason());
+    unsought_.insert(partition);
+    (void)seek(state, state.next());
+}
+
+void Processor::trouble(std::string reason) {
+    std::lock_guard lock(mutex_);
+    if (snapshot_.trouble != reason)
+        logger_.warn("processor is held up", {{"reason", std::string_view(reason)}});
+    snapshot_.trouble = std::move(reason);
+    snapshot_.ready = false;
+}
+
+void Processor::well() {
+    backoff_ = Milliseconds{0};
+    std::lock_guard lock(mutex_);
+    if (!snapshot_.ready)
+        logger_.info("processor is ready",
+                     {{"partitions", static_cast<std::int64_t>(partitions_.size())}});
+    snapshot_.ready = true;
+    snapshot_.trouble.clear();
+}
+
+void Processor::wait_backoff() {
+    backoff_ = std::clamp(backoff_ * 2, options_.backoff_min, options_.backoff_max);
+    wait(backoff_);
+}
+
+void Processor::wait(Milliseconds span) {
+    std::unique_lock lock(mutex_);
+    snapshot_.moved_at = clock_.steady();
+    wake_.wait_for(lock, span, [this] { return stopping_; });
+}
+
+}  // namespace adtally::processor
