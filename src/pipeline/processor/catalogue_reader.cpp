@@ -59,25 +59,52 @@ void CatalogueReader::on_assigned(std::span<const Partition> partitions) {
 
 void CatalogueReader::on_revoked(std::span<const Partition>) {}
 
+// Stays without a reader while there is no such topic.
+Status CatalogueReader::open() {
+    const auto info = log_.topic(topic_);
+    if (!info && info.error().code == ErrorCode::not_found)
+        return ok();
+    if (!info)
+        return info.error();
+    if (!again_.passed())
+        return why_;
+    again_ = Deadline::after(Milliseconds{1'000});
+    auto opened = log_.consumer(topic_, *this);
+    if (!opened)
+        return why_ = opened.error();
+    consumer_ = std::move(opened.value());
+    return ok();
+}
+
+// One that has ended, or whose position is gone, never reads again: it is replaced.
+Status CatalogueReader::failed(Error why) {
+    if (consumer_->ended() || why.code == ErrorCode::not_found) {
+        consumer_.reset();
+        missing_.clear();
+        why_ = why;
+    }
+    return why;
+}
+
 Status CatalogueReader::read_new() {
     constexpr std::size_t records_at_once = 10'000;
     constexpr Milliseconds patience{5'000};
     if (consumer_ == nullptr) {
-        const auto info = log_.topic(topic_);
-        if (!info && info.error().code != ErrorCode::not_found)
-            return info.error();
-        if (!info) {
+        ADTALLY_TRY(open());
+        if (consumer_ == nullptr) {
             loaded_ = true;
             return ok();
         }
-        ADTALLY_TRY(consumer_, log_.consumer(topic_, *this));
     }
     const Deadline deadline = Deadline::after(loaded_ ? Milliseconds{0} : patience);
     while (true) {
         fetched_.clear();
         // The first poll assigns; only what is known to be missing is waited for.
         const Deadline now = Deadline::after(Milliseconds{0});
-        ADTALLY_TRY(consumer_->poll(fetched_, records_at_once, missing_.empty() ? now : deadline));
+        if (Status polled =
+                consumer_->poll(fetched_, records_at_once, missing_.empty() ? now : deadline);
+            !polled)
+            return failed(std::move(polled.error()));
         for (const eventlog::FetchedRecord& record : fetched_.records)
             take(record);
         const auto needed = missing_.find(fetched_.partition);

@@ -29,6 +29,8 @@ private:
     void on_assigned(std::span<const Partition> partitions) override;
     void on_revoked(std::span<const Partition> partitions) override;
 
+    Status open();
+    Status failed(Error why);
     void take(const eventlog::FetchedRecord& record);
 
     eventlog::EventLog& log_;
@@ -36,6 +38,8 @@ private:
     domain::Catalogue& catalogue_;
     std::unique_ptr<eventlog::Consumer> consumer_;
     eventlog::FetchedBatch fetched_;
+    Error why_;                            // the last reader is gone
+    Deadline again_{SteadyTime{}};         // when there may be another
     std::map<Partition, Offset> missing_;  // the last record that the first reading needs
     bool loaded_ = false;
     std::int64_t skipped_ = 0;

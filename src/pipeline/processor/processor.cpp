@@ -268,9 +268,12 @@ Status Processor::read_catalogue() {
     if (Status status = catalogue_reader_->read_new(); !status) {
         if (!catalogue_reader_->loaded())
             return status;
-        logger_.warn("catalogue cannot be read, bids stay as they are",
-                     {{"error", std::string_view(status.error().message)}});
+        if (std::exchange(catalogue_trouble_, status.error().message) != status.error().message)
+            logger_.warn("catalogue cannot be read, bids stay as they are",
+                         {{"error", std::string_view(status.error().message)}});
+        return ok();
     }
+    catalogue_trouble_.clear();
     return ok();
 }
 

@@ -157,6 +157,7 @@ private:
     // The loop's own.
     Tools tools_;
     std::unique_ptr<CatalogueReader> catalogue_reader_;
+    std::string catalogue_trouble_;
     domain::ReportingZone zone_;
     HashKey hash_key_;
     std::unique_ptr<eventlog::Consumer> consumer_;

@@ -372,6 +372,36 @@ TEST_F(ProcessorTest, WhatIsRestoredIsReadInSlicesBetweenWhichTheGroupIsServed) 
     EXPECT_LE(log_.most_reads_without_poll(), 6) << "as few as there are partitions";
 }
 
+// Its rights were taken, or its place in the group: another one is asked for, also for the bids.
+TEST_F(ProcessorTest, AReaderThatHasEndedIsReplaced) {
+    const auto bid = [this](const std::string& text) {
+        eventlog::RecordBatch batch;
+        batch.add("1", text);
+        log_.append("ad-catalog", std::move(batch), [](const Status&) {});
+    };
+    std::int64_t events = 0;
+    const auto put_unpriced = [&] {
+        domain::Event event = to_event({.id = std::to_string(events++)});
+        event.has_cost = false;
+        std::string text;
+        domain::append_canonical(event, text);
+        log_.put(1, TimestampMs{start}, text);
+    };
+    bid(R"({"model":"CPC","bid_micros":5})");
+    run();
+    put_unpriced();
+    eventually_counted(events);
+    EXPECT_EQ(store_.state().ads[1].cost.value, 0);
+    log_.end_readers();
+    bid(R"({"model":"CPM","bid_micros":1000000})");
+    eventually([&] {
+        put_unpriced();
+        return store_.state().ads[1].cost.value > 0;
+    });
+    eventually_counted(events);
+    eventually_well();
+}
+
 // Two processors that both believe to own everything: the guard lets each step happen once.
 TEST_F(ProcessorTest, AZombieNeverCountsTwice) {
     run();

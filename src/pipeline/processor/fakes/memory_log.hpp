@@ -84,6 +84,11 @@ public:
         withheld_ = withhold ? partition : -1;
         changed_.notify_all();
     }
+    // Each reader that is open now delivers nothing any more.
+    void end_readers() {
+        std::lock_guard lock(mutex_);
+        ++reign_;
+    }
     // The log's own batches end so soon.
     void read_at_most(std::int64_t records) {
         std::lock_guard lock(mutex_);
@@ -161,6 +166,10 @@ public:
     void close() override {}
 
 private:
+    int reign() {
+        std::lock_guard lock(mutex_);
+        return reign_;
+    }
     Status judge(const eventlog::RecordBatch& batch) {
         if (refuse_)
             return Error{refusal_, "told to refuse"};
@@ -191,6 +200,8 @@ private:
             batch.clear();
             if (max_records == 0)
                 return ok();
+            if (ended())
+                return Error{ErrorCode::unavailable, "told to end"};
             std::unique_lock lock(log_.mutex_);
             log_.reads_ = 0;
             log_.changed_.wait_until(lock, deadline.at(), [this] { return next_due() >= 0; });
@@ -206,6 +217,10 @@ private:
             next_[Partition{due}] = std::min(to, size(Partition{due}));
             turn_ = due + 1;
             return ok();
+        }
+        bool ended() const override {
+            std::lock_guard lock(log_.mutex_);
+            return reign_ != log_.reign_;
         }
         Status seek(Partition partition, Offset next) override {
             next_[partition] = next.value;
@@ -291,6 +306,7 @@ private:
         }
 
         MemoryLog& log_;
+        int reign_ = log_.reign();
         std::string topic_;
         eventlog::AssignmentListener* listener_;  // none of one that never polls
         bool assigned_ = false;
@@ -307,6 +323,7 @@ private:
     std::size_t max_record_bytes_ = 1 << 20;
     std::size_t taken_bytes_ = 1 << 20;
     std::int64_t appends_left_ = -1;
+    int reign_ = 0;
     std::int32_t muted_ = -1;
     std::int32_t withheld_ = -1;
     std::int64_t read_at_most_ = std::numeric_limits<std::int32_t>::max();
