@@ -72,17 +72,16 @@ Comparison::Comparison(redis::Client& client, Recount& recount, const Clock& clo
       lease_(client, keys::rebuild_lease(options_.topic), clock) {}
 
 Result<ComparisonReport> Comparison::run() {
-    ADTALLY_TRY(const auto log, recount_.topic());
-    ADTALLY_TRY(check_binding(client_, log, options_.rules, recount_.needs_from()));
-    ADTALLY_TRY(const auto counted_from, bases(log.partitions));
-    ADTALLY_TRY(check_counted(client_, log, counted_from));
+    ADTALLY_TRY(log_, recount_.topic());
+    ADTALLY_TRY(check_binding(client_, log_, options_.rules, recount_.needs_from()));
+    ADTALLY_TRY(const auto counted_from, bases());
+    ADTALLY_TRY(check_counted(client_, log_, counted_from));
     if (options_.apply) {
         ADTALLY_TRY(lease_.take());
     }
-    partitions_ = log.partitions;
     reached_ = counted_from;
     ADTALLY_TRY(recount_.open(counted_from));
-    for (Partition at{0}; at.value < partitions_; ++at.value) {
+    for (Partition at{0}; at.value < log_.partitions; ++at.value) {
         ADTALLY_TRY(recall(at, Offset{0}));
     }
     shadow_key_ = keys::rebuild(std::to_string(clock_.wall().value));
@@ -98,9 +97,9 @@ Result<ComparisonReport> Comparison::run() {
 }
 
 // The books say where counting began.
-Result<std::vector<std::optional<Offset>>> Comparison::bases(std::int32_t partitions) {
+Result<std::vector<std::optional<Offset>>> Comparison::bases() {
     std::vector<std::optional<Offset>> all;
-    for (Partition at{0}; at.value < partitions; ++at.value) {
+    for (Partition at{0}; at.value < log_.partitions; ++at.value) {
         const std::string key = keys::books(options_.topic, at);
         ADTALLY_TRY(const auto base, client_.command({"HGET", key, "base"}));
         if (base.is_error())
@@ -121,7 +120,7 @@ Status Comparison::recall(Partition partition, Offset from) {
 
 Status Comparison::compare(std::span<const Subject> chunk) {
     std::vector<std::string> names;
-    for (Partition at{0}; at.value < partitions_; ++at.value)
+    for (Partition at{0}; at.value < log_.partitions; ++at.value)
         names.push_back(keys::offset(options_.topic, at));
     for (const Subject& subject : chunk)
         add_names(subject, names);
@@ -131,10 +130,12 @@ Status Comparison::compare(std::span<const Subject> chunk) {
     ADTALLY_TRY(const auto reply, client_.command(words));
     if (reply.elements.size() != names.size())
         return Error{ErrorCode::unavailable, "Redis refuses the counts: " + reply.text};
+    // Asked after the reading: so long as it is right now, what was read was counted by our rules.
+    ADTALLY_TRY(check_binding(client_, log_, options_.rules, recount_.needs_from()));
     std::span<const redis::Reply> left(reply.elements);
     ADTALLY_TRY(const auto offsets, offsets_in(left.first(reached_.size())));
     left = left.subspan(reached_.size());
-    for (Partition at{0}; at.value < partitions_; ++at.value) {
+    for (Partition at{0}; at.value < log_.partitions; ++at.value) {
         ADTALLY_TRY(recall(at, recount_.next(at)));
     }
     ADTALLY_TRY(recount_.advance_to(offsets, [this] { return lease_.renew(); }));

@@ -72,7 +72,7 @@ private:
         std::int64_t correctable = 0;  // counters
     };
 
-    Result<std::vector<std::optional<Offset>>> bases(std::int32_t partitions);
+    Result<std::vector<std::optional<Offset>>> bases();
     Status recall(Partition partition, Offset from);
     Status compare(std::span<const Subject> chunk);
     Result<std::vector<Offset>> offsets_in(std::span<const redis::Reply> replies);
@@ -93,7 +93,7 @@ private:
     const Clock& clock_;
     ComparisonOptions options_;
     Lease lease_;
-    std::int32_t partitions_ = 0;
+    eventlog::TopicInfo log_;
     std::vector<std::optional<Offset>> reached_;  // by Redis, at the last reading
     std::string shadow_key_;
     ComparisonReport report_;

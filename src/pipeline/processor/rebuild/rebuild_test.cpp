@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
+
 #include "pipeline/processor/aggregator.hpp"
 #include "pipeline/processor/deduplicator.hpp"
 #include "pipeline/processor/fakes/memory_log.hpp"
@@ -71,6 +73,7 @@ protected:
         differences.clear();
         RecountOptions recounting;
         recounting.dedup_window = window;
+        recounting.on_progress = [this](std::int64_t, std::int64_t) { meanwhile(); };
         Recount recount(log, scope, recounting);
         ComparisonOptions options;
         options.rules = rules;
@@ -94,6 +97,7 @@ protected:
     const redis_sink::CountingRules rules{"UTC", window.count() / 1000};
     redis_sink::RedisStore store{server->client_options(), "ad-events", clock, crash_points, rules};
     std::vector<std::string> differences;
+    std::function<void()> meanwhile = [] {};  // while the log is counted again
 };
 
 std::unique_ptr<redis::RedisServer> RebuildTest::server;
@@ -371,6 +375,17 @@ TEST_F(RebuildTest, RefusesToCountByOtherRules) {
     tell({"HSET", "adtally:rules:ad-events", "zone", "UTC", "dedup_window_s", "60"});
     EXPECT_THAT(rebuild({}, true).error().message, HasSubstr("--set processor.dedup-window-s=60"));
     EXPECT_EQ(get("ad:metrics:1:clicks"), "5");
+}
+
+TEST_F(RebuildTest, ChangesNothingOnceProcessorsCountByOtherRules) {
+    count(some_events());
+    tell({"INCRBY", "ad:metrics:1:clicks", "4"});
+    meanwhile = [this] { tell({"HSET", "adtally:rules:ad-events", "zone", "+08:00"}); };
+    const auto refused = rebuild({}, true);
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_EQ(refused.error().code, ErrorCode::conflict);
+    EXPECT_EQ(get("ad:metrics:1:clicks"), "5");
+    EXPECT_TRUE(differences.empty());
 }
 
 TEST_F(RebuildTest, CountsOnlyDaysAgainThatBeganAfterTheRulesWereChanged) {
