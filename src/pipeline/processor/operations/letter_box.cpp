@@ -147,6 +147,18 @@ Result<NewestPage> LetterBox::newest(const LetterFilter& filter, std::size_t lim
     return page;
 }
 
+Result<std::vector<Offset>> LetterBox::begins() {
+    ADTALLY_TRY(const auto info, log_.topic(topic_));
+    ADTALLY_TRY(auto reader, log_.reader(topic_));
+    std::vector<Offset> begins;
+    begins.reserve(static_cast<std::size_t>(info.partitions));
+    for (Partition at{0}; at.value < info.partitions; ++at.value) {
+        ADTALLY_TRY(const auto now, reader->watermarks(at));
+        begins.push_back(now.begin);
+    }
+    return begins;
+}
+
 Result<Letter> LetterBox::find(Position position) {
     ADTALLY_TRY(const auto info, log_.topic(topic_));
     const Error missing{ErrorCode::not_found,

@@ -57,6 +57,8 @@ public:
     Result<NewestPage> newest(const LetterFilter& filter, std::size_t limit,
                               std::optional<Ends> ends = {});
     Result<Letter> find(Position position);
+    // The first offset of each partition that is still there.
+    Result<std::vector<Offset>> begins();
     const std::string& topic() const { return topic_; }
 
 private:

@@ -5,9 +5,7 @@
 
 #include "pipeline/processor/dead_letters.hpp"
 #include "pipeline/processor/fakes/memory_log.hpp"
-#include "pipeline/processor/operations/event_trace.hpp"
 #include "pipeline/processor/operations/redrive.hpp"
-#include "pipeline/processor/test_events.hpp"
 
 namespace adtally::operations {
 namespace {
@@ -22,23 +20,37 @@ constexpr Milliseconds window{600'000};
 
 class MemoryMarks final : public RedriveMarks {
 public:
-    Result<std::optional<RedriveMark>> find(const std::string& origin) override {
-        const auto found = marks.find(origin);
+    Result<std::optional<RedriveMark>> find(const Letter& letter) override {
+        const auto found = marks.find(letter.origin_id());
         return found == marks.end() ? std::nullopt : std::optional{found->second};
     }
-    Result<bool> begin(const std::string& origin, TimestampMs now) override {
-        return marks.emplace(origin, RedriveMark{false, now}).second;
+    Result<bool> begin(const Letter& letter, TimestampMs now) override {
+        if (begins_left == 0)
+            return Error{ErrorCode::unavailable, "the marks are away"};
+        begins_left -= 1;
+        return marks.emplace(letter.origin_id(), RedriveMark{false, now}).second;
     }
-    Status finish(const std::string& origin, TimestampMs now) override {
+    Status finish(const Letter& letter, TimestampMs now) override {
         if (!lose_finish)
-            marks[origin] = {true, now};
+            marks[letter.origin_id()] = {true, now};
         return ok();
     }
-    Status forget(const std::string& origin) override {
-        marks.erase(origin);
+    Status forget(const Letter& letter) override {
+        marks.erase(letter.origin_id());
+        return ok();
+    }
+    Status keep(const Letter& letter) override {
+        kept.push_back(to_string(letter.position));
+        return ok();
+    }
+    Status removed_before(Partition partition, Offset begin) override {
+        removed[partition.value] = begin.value;
         return ok();
     }
     std::map<std::string, RedriveMark> marks;
+    std::vector<std::string> kept;
+    std::map<std::int32_t, std::int64_t> removed;
+    int begins_left = 1'000'000;
     bool lose_finish = false;  // as when the process dies before it
 };
 
@@ -56,22 +68,11 @@ protected:
         return redriver.page({}, {}, 100, wish).value();
     }
     std::size_t events() { return log.all("ad-events").size(); }
-    Trace trace(TraceQuery query) {
-        EventTracer tracer(log, "ad-events", window, domain::ReportingZone::utc());
-        const EventTracer::Counted counted{
-            [this] { return Result<std::vector<std::optional<Offset>>>{counted_to}; },
-            [this](Partition partition) {
-                return Result<processor::OffsetRanges>{dead_lettered[partition.value]};
-            }};
-        return tracer.find(query, counted, Deadline::after(Milliseconds{10'000})).value();
-    }
 
     MemoryLog log{2};
     MemoryMarks marks;
     ManualClock clock{noon};
     LetterBox box{log, "ad-events-dlt"};
-    std::vector<std::optional<Offset>> counted_to{Offset{2'000}, Offset{2'000}};
-    std::map<std::int32_t, processor::OffsetRanges> dead_lettered;
 };
 
 TEST_F(OperationsTest, AListBeforeTheFirstLetterSaysThatThereIsNoTopic) {
@@ -224,6 +225,33 @@ TEST_F(OperationsTest, APageIsBoundedInBytes) {
     EXPECT_FALSE(older.more);
 }
 
+TEST_F(OperationsTest, MarksThatFailInTheMiddleLeaveTheRestUnmarked) {
+    for (int i = 0; i < 5; ++i)
+        letter(i, "missing_field");
+    marks.begins_left = 2;
+    const RedriveReport report = redrive();
+    EXPECT_EQ(report.redriven, 2);
+    EXPECT_EQ(report.failed, 3);
+    EXPECT_EQ(report.error, "the marks are away");
+    EXPECT_EQ(events(), 2u);
+    EXPECT_EQ(marks.marks.size(), 2u);
+    marks.begins_left = 100;
+    clock.advance(window);  // an open attempt would be uncertain by now
+    EXPECT_EQ(redrive().redriven, 3);
+    EXPECT_EQ(events(), 5u);
+}
+
+TEST_F(OperationsTest, MarksLiveAsLongAsTheirLetters) {
+    letter(1, "missing_field");
+    letter(1, "missing_field");
+    EXPECT_EQ(redrive().redriven, 1);
+    EXPECT_THAT(marks.kept, ElementsAre("0-1"));
+    EXPECT_THAT(marks.removed, ElementsAre(std::pair{0, 0}, std::pair{1, 0}));
+    log.expire_before(0, 1);
+    EXPECT_EQ(redrive().already, 1);
+    EXPECT_EQ(marks.removed[0], 1);
+}
+
 TEST_F(OperationsTest, RepeatsAnOpenAttemptWithinTheWindowOnly) {
     letter(1, "missing_field");
     marks.lose_finish = true;
@@ -253,111 +281,6 @@ TEST_F(OperationsTest, AnAppendThatFailedCanBeRepeatedAtAnyTime) {
     log.fail_appends(ErrorCode::overloaded);
     EXPECT_EQ(redrive({.force = true}).failed, 1);
     EXPECT_EQ(marks.marks.size(), 1u);
-}
-
-TEST_F(OperationsTest, TellsWhatBecameOfEachRecordOfAnEvent) {
-    auto event = [](const std::string& id) {
-        return processor::record({.ad = 7, .campaign = 9, .id = id});
-    };
-    log.put(0, noon, event("other"));
-    log.put(0, noon, event("mine"));
-    log.put(0, TimestampMs{noon.value + window.count()}, event("mine"));
-    log.put(0, TimestampMs{noon.value + 2 * window.count() + 1}, event("mine"));
-    log.put(0, TimestampMs{noon.value + 2 * window.count() + 2}, R"({"event_id":"mine")");
-    log.put(0, TimestampMs{noon.value + 2 * window.count() + 3}, event("mine"));
-    counted_to[0] = Offset{5};
-    const Trace found = trace({.event_id = "mine"});
-    std::vector<Fate> fates;
-    for (const TracedRecord& record : found.records)
-        fates.push_back(record.fate);
-    EXPECT_THAT(fates, ElementsAre(Fate::counted, Fate::duplicate, Fate::counted,
-                                   Fate::dead_lettered, Fate::in_flight));
-    EXPECT_EQ(to_string(found.records[0].position), "0-1");
-    EXPECT_THAT(found.records[0].keys, testing::Contains("ad:metrics:7:impressions"));
-    EXPECT_THAT(found.records[0].keys, testing::Contains("campaign:metrics:9:impressions"));
-    EXPECT_THAT(found.records[1].keys, IsEmpty());
-    EXPECT_THAT(found.records[3].reason, HasSubstr("malformed_json"));
-    EXPECT_EQ(found.searched, 6);
-    EXPECT_TRUE(found.complete);
-    EXPECT_THAT(to_json({.event_id = "mine"}, found), HasSubstr(R"("state":"dead_lettered")"));
-}
-
-TEST_F(OperationsTest, ATraceFromATimeKnowsWhatCameBeforeIt) {
-    const std::string event = processor::record({.id = "mine"});
-    log.put(0, noon, event);
-    log.put(0, TimestampMs{noon.value + 1'000}, event);
-    const Trace found = trace({.event_id = "mine", .from = TimestampMs{noon.value + 500}});
-    ASSERT_EQ(found.records.size(), 1u);
-    EXPECT_EQ(found.records[0].fate, Fate::duplicate);
-}
-
-// Dead-lettered by the version of then, taken by that of today: it is no event, its copy is one.
-TEST_F(OperationsTest, ATraceTellsOfALetterThatTodaysDecoderTakes) {
-    const std::string event = processor::record({.id = "mine", .received_ms = noon.value});
-    log.put(0, noon, event);
-    dead_lettered[0].add(Offset{0});
-    for (const std::int64_t minutes : {2, 120}) {
-        log.put(0, TimestampMs{noon.value + minutes * 60'000}, event);
-        const Trace found = trace({.event_id = "mine"});
-        ASSERT_EQ(found.records.size(), minutes == 2 ? 2u : 3u);
-        EXPECT_EQ(found.records[0].fate, Fate::dead_lettered);
-        EXPECT_THAT(found.records[0].reason, HasSubstr("redrive its letter"));
-        EXPECT_THAT(found.records[0].keys, IsEmpty());
-        EXPECT_EQ(found.records[1].fate, Fate::counted);
-        EXPECT_FALSE(found.records[1].keys.empty());
-    }
-    EXPECT_EQ(trace({.event_id = "mine"}).records[2].fate, Fate::duplicate);
-}
-
-TEST_F(OperationsTest, ATraceShowsNobodyElsesPoison) {
-    log.put(0, noon, R"({"event_id":"order-12","type":"cl)");
-    log.put(0, noon, R"({"event_id" : "order-1","type":"cl)");
-    log.put(0, noon, R"({"event_id":"other","page_url":"order-1","type":"cl)");
-    const Trace found = trace({.event_id = "order-1"});
-    ASSERT_EQ(found.records.size(), 1u);
-    EXPECT_EQ(to_string(found.records[0].position), "0-1");
-    EXPECT_EQ(found.records[0].fate, Fate::dead_lettered);
-    EXPECT_FALSE(names_event(R"(:"1")", "1"));
-    EXPECT_FALSE(names_event(R"("event_id":"12")", "1"));
-    EXPECT_TRUE(names_event("{\"event_id\"\n:\t\"1\"", "1"));
-}
-
-TEST_F(OperationsTest, ATraceEndsAfterAThousandRecords) {
-    for (int i = 0; i < 1'001; ++i)
-        log.put(0, noon, processor::record({.id = "1"}));
-    const Trace found = trace({.event_id = "1"});
-    EXPECT_EQ(found.records.size(), 1'000u);
-    EXPECT_FALSE(found.complete);
-    EXPECT_THAT(to_json({.event_id = "1"}, found), HasSubstr("after 1,000 records"));
-}
-
-// As from a spool, after an outage of an hour: its double stands long before the asked time.
-TEST_F(OperationsTest, ATraceFromATimeLooksAsFarBackAsALateRecordDoes) {
-    constexpr std::int64_t hour_ms = 3'600'000;
-    const std::string event = processor::record({.id = "mine", .received_ms = noon.value});
-    log.put(0, noon, event);
-    log.put(0, TimestampMs{noon.value + hour_ms}, event);
-    const Trace found = trace({.event_id = "mine", .from = TimestampMs{noon.value + hour_ms}});
-    ASSERT_EQ(found.records.size(), 1u);
-    EXPECT_EQ(found.records[0].fate, Fate::duplicate);
-}
-
-TEST_F(OperationsTest, ATraceSaysThatRetentionMayHideTheEvent) {
-    log.put(0, noon, processor::record({.id = "mine"}));
-    log.put(0, noon, processor::record({.id = "other"}));
-    log.expire_before(0, 1);
-    const Trace found = trace({.event_id = "mine"});
-    EXPECT_THAT(found.records, IsEmpty());
-    EXPECT_FALSE(found.retained);
-    EXPECT_THAT(to_json({.event_id = "mine"}, found), HasSubstr("retention"));
-}
-
-TEST(UuidV7, TellsItsTime) {
-    EXPECT_EQ(uuid_v7_time("018d0d60-8b40-7000-8000-000000000000"),
-              std::optional{TimestampMs{0x018d0d608b40}});
-    EXPECT_FALSE(uuid_v7_time("018d0d60-8b40-4000-8000-000000000000").has_value());
-    EXPECT_FALSE(uuid_v7_time("7").has_value());
-    EXPECT_FALSE(uuid_v7_time("018d0dg0-8b40-7000-8000-000000000000").has_value());
 }
 
 TEST(DeadLetterJson, KeepsBytesThatAreNoText) {

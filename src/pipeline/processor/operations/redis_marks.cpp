@@ -2,11 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "domain/validation.hpp"
 #include "pipeline/processor/redis_sink/keys.hpp"
 
 namespace adtally::operations {
 namespace {
+
+namespace keys = redis_sink::keys;
 
 constexpr std::string_view begun = "begun ";
 constexpr std::string_view done = "done ";
@@ -15,17 +19,35 @@ std::string text_of(std::string_view state, TimestampMs now) {
     return fmt::format("{}{}", state, now.value);
 }
 
-}  // namespace
-
-Result<redis::Reply> RedisMarks::ask(std::initializer_list<std::string_view> words) {
-    ADTALLY_TRY(auto reply, client_.command(words));
-    if (reply.is_error())
-        return Error{ErrorCode::unavailable, "Redis refuses the marks of letters: " + reply.text};
-    return reply;
+std::string key_of(const Letter& letter) {
+    return keys::redriven(letter.origin_id());
 }
 
-Result<std::optional<RedriveMark>> RedisMarks::find(const std::string& origin) {
-    ADTALLY_TRY(const auto reply, ask({"GET", redis_sink::keys::redriven(origin)}));
+}  // namespace
+
+void RedisMarks::queue(std::initializer_list<std::string_view> words) {
+    client_.append(redis::Words(words.begin(), words.size()));
+}
+
+// Before the mark itself: a mark that is in no set would never expire.
+void RedisMarks::queue_place(const Letter& letter) {
+    queue({"ZADD", keys::redriven_letters(topic_, letter.position.partition), "GT",
+           std::to_string(letter.position.offset.value), letter.origin_id()});
+}
+
+Result<std::vector<redis::Reply>> RedisMarks::ask() {
+    ADTALLY_TRY(auto replies, client_.exchange());
+    for (const redis::Reply& reply : replies)
+        if (reply.is_error())
+            return Error{ErrorCode::unavailable,
+                         "Redis refuses the marks of letters: " + reply.text};
+    return replies;
+}
+
+Result<std::optional<RedriveMark>> RedisMarks::find(const Letter& letter) {
+    queue({"GET", key_of(letter)});
+    ADTALLY_TRY(const auto replies, ask());
+    const redis::Reply& reply = replies.front();
     if (reply.is_nil())
         return std::optional<RedriveMark>{};
     std::string_view text{reply.text};
@@ -36,22 +58,52 @@ Result<std::optional<RedriveMark>> RedisMarks::find(const std::string& origin) {
     return std::optional{mark};
 }
 
-Result<bool> RedisMarks::begin(const std::string& origin, TimestampMs now) {
-    const std::string ttl = std::to_string(redis_sink::keys::redriven_ttl);
-    ADTALLY_TRY(const auto reply, ask({"SET", redis_sink::keys::redriven(origin),
-                                       text_of(begun, now), "NX", "EX", ttl}));
-    return !reply.is_nil();
+Result<bool> RedisMarks::begin(const Letter& letter, TimestampMs now) {
+    queue_place(letter);
+    queue({"SET", key_of(letter), text_of(begun, now), "NX"});
+    ADTALLY_TRY(const auto replies, ask());
+    return !replies.back().is_nil();
 }
 
-Status RedisMarks::finish(const std::string& origin, TimestampMs now) {
-    const std::string ttl = std::to_string(redis_sink::keys::redriven_ttl);
-    ADTALLY_TRY(ask({"SET", redis_sink::keys::redriven(origin), text_of(done, now), "EX", ttl}));
+Status RedisMarks::finish(const Letter& letter, TimestampMs now) {
+    queue_place(letter);
+    queue({"SET", key_of(letter), text_of(done, now)});
+    ADTALLY_TRY(ask());
     return ok();
 }
 
-Status RedisMarks::forget(const std::string& origin) {
-    ADTALLY_TRY(ask({"DEL", redis_sink::keys::redriven(origin)}));
+Status RedisMarks::forget(const Letter& letter) {
+    queue({"DEL", key_of(letter)});
+    queue({"ZREM", keys::redriven_letters(topic_, letter.position.partition), letter.origin_id()});
+    ADTALLY_TRY(ask());
     return ok();
+}
+
+// Of a version that let marks expire, too.
+Status RedisMarks::keep(const Letter& letter) {
+    queue_place(letter);
+    queue({"PERSIST", key_of(letter)});
+    ADTALLY_TRY(ask());
+    return ok();
+}
+
+Status RedisMarks::removed_before(Partition partition, Offset begin) {
+    constexpr std::string_view at_once = "1000";
+    const std::string set = keys::redriven_letters(topic_, partition);
+    const std::string below = fmt::format("({}", begin.value);
+    const std::string ttl = std::to_string(keys::redriven_ttl);
+    while (true) {
+        queue({"ZRANGEBYSCORE", set, "-inf", below, "LIMIT", "0", at_once});
+        ADTALLY_TRY(const auto replies, ask());
+        const auto& origins = replies.front().elements;
+        if (origins.empty())
+            return ok();
+        for (const redis::Reply& origin : origins) {
+            queue({"EXPIRE", keys::redriven(origin.text), ttl});
+            queue({"ZREM", set, origin.text});
+        }
+        ADTALLY_TRY(ask());
+    }
 }
 
 }  // namespace adtally::operations

@@ -1,6 +1,14 @@
 // Marks of redriven letters in Redis: adtally:redriven:{origin} = "begun 1705327402123" or "done
 // …".
+//
+// Problem. A mark that dies before its letter lets the letter be counted twice, and how long
+// letters live is the log's business: a day, a year. Design. Marks do not expire while a letter of
+// their record is there. A sorted set for each partition of the letters' topic has the origins by
+// the offset of the newest of these; what retention has passed leaves the set, and its mark gets 30
+// days.
 #pragma once
+
+#include <string>
 
 #include "pipeline/processor/operations/redrive.hpp"
 #include "platform/redis/client.hpp"
@@ -9,18 +17,25 @@ namespace adtally::operations {
 
 class RedisMarks final : public RedriveMarks {
 public:
-    // The client must outlive it.
-    explicit RedisMarks(redis::Client& client) : client_(client) {}
+    // `topic`: where the letters are. The client must outlive it.
+    RedisMarks(redis::Client& client, std::string topic)
+        : client_(client), topic_(std::move(topic)) {}
 
-    Result<std::optional<RedriveMark>> find(const std::string& origin) override;
-    Result<bool> begin(const std::string& origin, TimestampMs now) override;
-    Status finish(const std::string& origin, TimestampMs now) override;
-    Status forget(const std::string& origin) override;
+    Result<std::optional<RedriveMark>> find(const Letter& letter) override;
+    Result<bool> begin(const Letter& letter, TimestampMs now) override;
+    Status finish(const Letter& letter, TimestampMs now) override;
+    Status forget(const Letter& letter) override;
+    Status keep(const Letter& letter) override;
+    Status removed_before(Partition partition, Offset begin) override;
 
 private:
-    Result<redis::Reply> ask(std::initializer_list<std::string_view> words);
+    void queue(std::initializer_list<std::string_view> words);
+    void queue_place(const Letter& letter);
+    // Sends what was queued; one reply for each.
+    Result<std::vector<redis::Reply>> ask();
 
     redis::Client& client_;
+    std::string topic_;
 };
 
 }  // namespace adtally::operations

@@ -2,18 +2,20 @@
 //
 // Problem. An operator repeats a command, two do the same at once, a process dies in the middle:
 // a letter must not be counted twice for that. Deduplication only helps within its window.
-// Design. Each letter is marked in the store by the place of its original record, before it is
-// appended ("begun") and after the append is durable ("done"). Done is never sent again. Begun and
-// not done, its fate is not known: within half the deduplication window it is sent again, because
-// the processor would count only one; later it is reported as uncertain and sent only by `force`.
-// Promise. A redriven event keeps its bytes, so its id; a header says which letter it was. What is
-// still wrong with it makes a new letter of it.
-// Limits. A call handles one page. A letter that was cut is none that could be sent: what is left
-// of it is not what was appended. Marks live 30 days, longer than letters.
+// Design. Each letter is marked in the store by the place of its original record, right before it
+// is appended ("begun") and after the append is durable ("done"). Done is never sent again. Begun
+// and not done, its fate is not known: within half the deduplication window it is sent again,
+// because the processor would count only one; later it is reported as uncertain and sent only by
+// `force`. Promise. A redriven event keeps its bytes, so its id; a header says which letter it was.
+// What is still wrong with it makes a new letter of it. Limits. A call handles one page. A letter
+// that was cut is none that could be sent: what is left of it is not what was appended. Marks live
+// 30 days longer than letters.
 #pragma once
 
+#include <future>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
@@ -31,11 +33,15 @@ struct RedriveMark {
 class RedriveMarks {
 public:
     virtual ~RedriveMarks() = default;
-    virtual Result<std::optional<RedriveMark>> find(const std::string& origin) = 0;
+    virtual Result<std::optional<RedriveMark>> find(const Letter& letter) = 0;
     // False when it is marked already: somebody else was faster.
-    virtual Result<bool> begin(const std::string& origin, TimestampMs now) = 0;
-    virtual Status finish(const std::string& origin, TimestampMs now) = 0;
-    virtual Status forget(const std::string& origin) = 0;
+    virtual Result<bool> begin(const Letter& letter, TimestampMs now) = 0;
+    virtual Status finish(const Letter& letter, TimestampMs now) = 0;
+    virtual Status forget(const Letter& letter) = 0;
+    // A mark lives as long as the letters of its record, at least as long as this one.
+    virtual Status keep(const Letter& letter) = 0;
+    // Retention has removed the letters before `begin`: their marks may go some time later.
+    virtual Status removed_before(Partition partition, Offset begin) = 0;
 };
 
 inline constexpr const char* redriven_from_header = "adtally-redriven-from";
@@ -78,9 +84,18 @@ private:
         bool again;  // an earlier attempt may have arrived
     };
 
+    struct Sent {
+        const Due* due;
+        std::future<Status> answer;
+    };
+
+    Status age_marks();
     Result<RedriveReport> redrive(std::vector<Letter> letters, Wish wish);
     Result<Verdict> judge(const Letter& letter, Wish wish);
-    void send(const std::vector<Due>& due, RedriveReport& report);
+    Result<Verdict> begin(Due& due, Wish wish);
+    void send(std::vector<Due>& due, Wish wish, RedriveReport& report);
+    std::future<Status> append(const Letter& letter);
+    void settle(std::vector<Sent>& sent, RedriveReport& report);
 
     LetterBox& box_;
     eventlog::Producer& producer_;

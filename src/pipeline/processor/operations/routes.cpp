@@ -118,7 +118,7 @@ void OperationsApi::redrive(const Request& request, Responder responder) {
         request, std::move(responder),
         [this, question = std::move(asked.value())](redis::Client& client) -> Result<std::string> {
             LetterBox box(log_, options_.dead_letter_topic);
-            RedisMarks marks(client);
+            RedisMarks marks(client, options_.dead_letter_topic);
             Redriver redriver(box, log_.producer(), marks, clock_,
                               {.topic = options_.topic, .dedup_window = options_.dedup_window});
             auto report = question.id ? redriver.one(*question.id, question.wish)

@@ -5,7 +5,7 @@
 
 #include "base/result.hpp"
 #include "base/strong.hpp"
-#include "pipeline/processor/offset_ranges.hpp"
+#include "pipeline/processor/ports.hpp"
 #include "platform/redis/client.hpp"
 
 namespace adtally::redis_sink {

@@ -57,7 +57,12 @@ void FlushCall::build(std::string_view topic, const processor::Flush& flush,
     add(thresholds.ctr_min_impressions);
     add(thresholds.session_clicks);
 
-    const processor::Deltas& deltas = *flush.deltas;
+    add_sizes(*flush.deltas);
+    add(flush.log_begin.value);
+    add_deltas(*flush.deltas, now);
+}
+
+void FlushCall::add_sizes(const processor::Deltas& deltas) {
     auto add_size = [this](const auto& list) { add(static_cast<std::int64_t>(list.size())); };
     add_size(deltas.ads);
     add_size(deltas.campaigns);
@@ -66,7 +71,9 @@ void FlushCall::build(std::string_view topic, const processor::Flush& flush,
     add_size(deltas.windows);
     add_size(deltas.sessions);
     add_size(deltas.dead_letters);
-    add(flush.log_begin.value);
+}
+
+void FlushCall::add_deltas(const processor::Deltas& deltas, TimestampMs now) {
     for (const auto& ad : deltas.ads) {
         add(keys::entity(processor::Entity::ad, ad.id));
         add(ad.id);

@@ -20,6 +20,8 @@ public:
 private:
     void add(std::string_view text);
     void add(std::int64_t number);
+    void add_sizes(const processor::Deltas& deltas);
+    void add_deltas(const processor::Deltas& deltas, TimestampMs now);
     void add_counters(const domain::MetricDelta& delta);
 
     std::string bytes_;

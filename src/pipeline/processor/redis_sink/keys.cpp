@@ -86,6 +86,10 @@ std::string redriven(std::string_view origin) {
     return fmt::format("adtally:redriven:{}", origin);
 }
 
+std::string redriven_letters(std::string_view topic, Partition partition) {
+    return fmt::format("adtally:redriven-letters:{}:{}", topic, partition.value);
+}
+
 std::string top_ads(std::string_view by) {
     return fmt::format("top:ads:{}", by);
 }

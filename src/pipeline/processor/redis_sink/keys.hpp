@@ -45,7 +45,10 @@ std::string open_reconciliation(std::string_view topic);
 std::string rebuild(std::string_view run);          // adtally:rebuild:17053…
 std::string rebuild_lease(std::string_view topic);  // adtally:rebuild-lease:ad-events
 std::string redriven(std::string_view origin);      // adtally:redriven:ad-events:3-17:…
-std::string top_ads(std::string_view by);           // top:ads:ctr
+// Which of the letters there were redriven: origins by offset.
+// adtally:redriven-letters:ad-events-dlt:0
+std::string redriven_letters(std::string_view topic, Partition partition);
+std::string top_ads(std::string_view by);  // top:ads:ctr
 
 inline constexpr std::string_view anomalies = "anomalies";
 // Hashes: an entity's id to its sliding window, packed (flush_script.cpp says how).
@@ -61,6 +64,7 @@ inline constexpr std::int64_t dated_hour_ttl = 35 * 24 * 3600;
 inline constexpr std::int64_t daily_ttl = 400LL * 24 * 3600;
 inline constexpr std::int64_t session_ttl = 30 * 60;
 inline constexpr std::int64_t reconciliation_ttl = 24 * 3600;
+// After retention has removed the letter.
 inline constexpr std::int64_t redriven_ttl = 30LL * 24 * 3600;
 inline constexpr std::int64_t anomalies_kept = 10'000;
 
