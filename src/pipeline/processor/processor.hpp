@@ -130,7 +130,8 @@ private:
     PartitionState* mine(Partition partition);
     Status read_catalogue();
     void watch_progress();
-    PartitionState* next_to_look_at();
+    const PartitionState* next_to_look_at();
+    bool is_suspect(const PartitionState& state) const;
     void look_at(PartitionState& state);
     void look_closer(PartitionState& state, Offset end);
     void comes_again(Partition partition);

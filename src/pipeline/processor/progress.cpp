@@ -4,9 +4,10 @@
 // A failure of the log that concerns one partition is over when records of it come, or when none
 // waits there; one of the whole log when any come, or when the log can at least be asked. Not every
 // failure is told: librdkafka tries on in silence where a partition has no leader. So a partition
-// that is quiet is asked for its end, one a second. What stands there and does not come is looked
-// at with the consumer's second reader: offsets without records (markers of transactions) are
-// passed over, else its failure is the reason, and the partition is sought once more.
+// that is quiet is asked for its end, one a second, and each where something waits. What stands
+// there and does not come is looked at with the consumer's second reader: offsets without records
+// (markers of transactions) are passed over, else its failure is the reason, and the partition is
+// sought once more.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -81,13 +82,10 @@ void Processor::watch_progress() {
         return quiet_.clear();  // nothing is read at all, and it is told why
     if (begin < next_look_)
         return;
-    PartitionState* quiet = next_to_look_at();
-    PartitionState* known = unreadable_.empty() ? nullptr : mine(unreadable_.begin()->first);
-    if (quiet != nullptr)
-        look_at(*quiet);
-    if (known != nullptr && known != quiet && known->positioned() &&
-        !restoring_.contains(known->partition()))
-        look_at(*known);
+    const PartitionState* next = next_to_look_at();
+    for (auto& state : partitions_)
+        if (state.get() == next || is_suspect(*state))
+            look_at(*state);
     // Who answers slowly is asked less often: the others wait for the answer.
     const SteadyTime end = clock_.steady();
     const SteadyTime::duration least = options_.look_interval;
@@ -95,9 +93,17 @@ void Processor::watch_progress() {
     next_look_ = end + std::clamp(20 * (end - begin), least, most);
 }
 
+bool Processor::is_suspect(const PartitionState& state) const {
+    const Partition partition = state.partition();
+    const auto quiet = quiet_.find(partition);
+    return quiet != quiet_.end() && quiet->second.next == state.next() &&
+           !restoring_.contains(partition) &&
+           (quiet->second.waits_since || unreadable_.contains(partition));
+}
+
 // In turn, of those from which nothing has come since the last look at all of them.
-PartitionState* Processor::next_to_look_at() {
-    PartitionState* next = nullptr;
+const PartitionState* Processor::next_to_look_at() {
+    const PartitionState* next = nullptr;
     const auto later = [this](const PartitionState& a, const PartitionState& b) {
         return std::pair{a.partition() <= look_turn_, a.partition()} >
                std::pair{b.partition() <= look_turn_, b.partition()};
