@@ -148,13 +148,13 @@ class KafkaBroker:
             self.process.wait()
         self.process = None
 
-    def tool(self, main, *arguments, stdin=""):
+    def tool(self, main, *arguments, stdin="", told_where=True):
         """Runs one of Kafka's own command line tools to its end; what it printed. `main`: a class
-        of org.apache.kafka.tools, or a full name."""
+        of org.apache.kafka.tools, or a full name. `told_where`: it takes --bootstrap-server."""
         name = main if "." in main else f"org.apache.kafka.tools.{main}"
+        where = ["--bootstrap-server", self.address] if told_where else []
         result = subprocess.run(
-            [*self._java(fetch_jars(self._say), name),
-             "--bootstrap-server", self.address, *arguments],
+            [*self._java(fetch_jars(self._say), name), *where, *arguments],
             input=stdin, capture_output=True, text=True, check=False)
         if result.returncode != 0:
             raise RuntimeError(f"{main} failed: {result.stderr or result.stdout}")

@@ -14,6 +14,7 @@ from support.wait import eventually
 
 PARTITIONS = 12
 LOUD_AD = 77
+TRANSACTED = 400
 
 
 @pytest.fixture(name="cluster", scope="module")
@@ -116,3 +117,35 @@ def test_the_jvm_puts_every_key_where_we_do(cluster, events, seed):
     assert len(theirs) == len(keys)
     assert {key: ours[key] for key in theirs} == theirs
     assert len(set(theirs.values())) == PARTITIONS
+
+
+def test_a_transactional_writer_leaves_offsets_without_records(cluster, events, tmp_path):
+    """Its markers take offsets. Nothing stops at them, here or after a restart, and the books say
+    where they are."""
+    before = wait_counted(cluster)
+    payloads = tmp_path / "payloads"
+    payloads.write_text("written in a transaction\n", encoding="utf-8")
+    cluster.broker.tool(
+        "ProducerPerformance", "--topic", "ad-events",
+        "--num-records", str(TRANSACTED), "--throughput", "200", "--payload-file", str(payloads),
+        "--transactional-id", "foreign", "--transaction-duration-ms", "200",
+        "--producer-props", f"bootstrap.servers={cluster.broker.address}", told_where=False)
+
+    def all_booked():
+        status = cluster.pipeline_status()
+        assert status["balanced"], status
+        return status if status["in_flight"] == 0 else None
+
+    status = eventually(all_booked, 60, "an empty pipeline, also behind the last marker")
+    assert status["dead_lettered"] == TRANSACTED, "each record, once"
+    assert status["expired"] >= 2, "markers of several transactions"
+
+    for processor in cluster.processors:
+        assert processor.stop() == 0
+        processor.start()
+    cluster.wait_ready()
+    Collector(cluster).deliver([events.event(ad_id=ad) for ad in range(1, 201)])
+    after = eventually(all_booked, 60, "an empty pipeline after a restart")
+    assert after["counted"] == before["counted"] + 200
+    assert (after["dead_lettered"], after["expired"]) == (TRANSACTED, status["expired"])
+    assert all(each.health()["status"] == "UP" for each in cluster.services)

@@ -155,7 +155,8 @@ def test_an_address_that_is_wrong(tmp_path, oracle, events):
 
 
 def test_a_user_without_rights_and_then_a_wrong_password(tmp_path, oracle, events):
-    """The user may make the topics and see that they are there, nothing else."""
+    """The user may make the topics and see that they are there, nothing else. What was granted is
+    taken away again in the midst of it."""
     broker, address = broker_with_users(tmp_path, {"adtally": "right"}, **{
         "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
         "super.users": "User:ANONYMOUS"})
@@ -190,6 +191,20 @@ def test_a_user_without_rights_and_then_a_wrong_password(tmp_path, oracle, event
         restart(cluster, "sasl.password=wrong", "sasl.password=right")
         assert_well(cluster, oracle)
         assert all("sasl.password=" not in what_health_says(each) for each in cluster.services)
+
+        # A reader that reads is told so once, by the broker, and reads nothing any more.
+        broker.tool("AclCommand", "--remove", "--force", "--allow-principal", "User:adtally",
+                    "--operation", "Read", "--topic", "*")
+        refusal = Refusal(cluster, ["reading ad-events", "Topic authorization failed", remedy])
+        refusal.of_the_processor()
+        let_pass(SPAN_SECONDS)
+        said = is_said(refusal.processor, refusal.words)
+        client.deliver(events.events(100))
+        let_pass(SPAN_SECONDS)
+        refusal.of_the_processor()
+        assert is_said(refusal.processor, refusal.words) == said, refusal.processor.log_tail(60)
+        grant("--operation", "Read", "--topic", "*")
+        assert_well(cluster, oracle)
 
 
 @pytest.fixture(name="small_disk")
