@@ -10,6 +10,7 @@ from support import Collector
 from support.books import assert_exact, get
 from support.cluster import Cluster
 from support.command import run_adtally
+from support.events import now
 from support.load import Load
 from support.wait import eventually
 
@@ -90,6 +91,58 @@ def test_a_letter_that_can_be_counted_now_is_counted_once(cluster):
     trace = get(f"{cluster.processor_url}/api/events/mended-1/trace")
     assert [record["state"] for record in trace["records"]] == ["counted"]
     assert trace["records"][0]["redriven_from"].startswith("ad-events-dlt/")
+
+
+def place_of(cluster, event_id):
+    """(partition, offset) in ad-events"""
+    read = subprocess.run(
+        ["kcat", "-b", cluster.broker.address, "-C", "-t", "ad-events", "-e", "-q",
+         "-f", "%p %o %s\\n"], capture_output=True, text=True, timeout=60, check=True)
+    line = next(line for line in read.stdout.splitlines() if f'"{event_id}"' in line)
+    return [int(word) for word in line.split()[:2]]
+
+
+def test_a_record_that_an_older_version_refused_counts_by_its_copy_alone(cluster):
+    """It stands in the log, and today's version would take it: for the window that is restored, the
+    trace and a rebuild it is no event all the same."""
+    at = now()
+    fresh = {"ad_id": 43, "timestamp": at, "received_at": at}
+    clicks = "ad:metrics:43:clicks"
+    produce(cluster, "ad-events", stored("before", **fresh), key="43")
+    eventually(lambda: cluster.redis.get(clicks) == "1", 30, "the partition is counted")
+    for processor in cluster.processors:
+        processor.stop()
+    produce(cluster, "ad-events", stored("older", **fresh), key="43")
+    partition, offset = place_of(cluster, "older")
+    # What the older version left: its place in the books, and its letter.
+    assert cluster.redis.get(f"adtally:offset:ad-events:{partition}") == str(offset)
+    cluster.redis.set(f"adtally:offset:ad-events:{partition}", offset + 1)
+    cluster.redis.hincrby(f"adtally:books:ad-events:{partition}", "dead_lettered", 1)
+    cluster.redis.zadd(f"adtally:dead-lettered:ad-events:{partition}",
+                       {f"{offset}-{offset}": offset})
+    produce(cluster, "ad-events-dlt", stored("older", **fresh), key="43", headers=[
+        ("kafka_dlt-original-topic", "ad-events"), ("kafka_dlt-original-partition", partition),
+        ("kafka_dlt-original-offset", offset), ("kafka_dlt-original-timestamp", 1),
+        ("kafka_dlt-exception-fqcn", "too_new")])
+    for processor in cluster.processors:
+        processor.start()
+    cluster.wait_ready()
+    assert cluster.redis.get(clicks) == "1"
+
+    def states():
+        records = get(f"{cluster.processor_url}/api/events/older/trace")["records"]
+        return [record["state"] for record in records]
+
+    assert states() == ["dead_lettered"]
+    assert dlt(cluster, "redrive", "--reason", "too_new").startswith("1 redriven")
+    eventually(lambda: cluster.redis.get(clicks) == "2", 30, "the copy is counted")
+    assert states() == ["dead_lettered", "counted"]
+    assert dlt(cluster, "redrive", "--reason", "too_new").startswith("0 redriven, 1 were before")
+    recounted = run_adtally("rebuild", "--kafka", cluster.broker.address, "--redis-url",
+                            f"redis://127.0.0.1:{cluster.redis_port}")
+    assert recounted.returncode == 0 and ", 0 differ\n" in recounted.stdout, recounted.stdout
+    eventually(lambda: get(f"{cluster.processor_url}/api/pipeline/status")["balanced"], 30,
+               "the books add up")
 
 
 def test_an_event_is_found_with_all_that_became_of_it(cluster, events):
