@@ -66,8 +66,8 @@ class Child:
         else:
             code, self.process = self.process.returncode, None
             self._wait_longer(now - self._started_at >= STEADY_S)
-            say(f"{self.name} ended with {code} (log: {self.log}{self._last_words(code)}); starting "
-                f"it again in {self._pause:g} s")
+            say(f"{self.name} ended with {code} (log: {self.log}{self._last_words(code)}); "
+                f"starting it again in {self._pause:g} s")
 
     def ask_to_stop(self):
         if self.process is not None:

@@ -1,7 +1,6 @@
 // Poison of every size and number: it becomes letters, and the stream goes on.
 #include "pipeline/processor/dead_letters.hpp"
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <functional>
 #include <string>
@@ -17,7 +16,6 @@ namespace {
 
 using fakes::MemoryLog;
 using fakes::MemoryStore;
-using testing::IsEmpty;
 
 constexpr TimestampMs noon{1'705'320'000'000};
 namespace names = dead_letter_headers;

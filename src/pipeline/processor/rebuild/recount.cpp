@@ -92,12 +92,15 @@ Result<Offset> Recount::begin_of(Partition partition, Offset base) {
     ADTALLY_TRY(const auto begin, reader_->offset_at(partition, *needed));
     if (begin > ends.begin || ends.begin <= base || ends.begin == ends.end)
         return std::max(begin, base);
-    ADTALLY_TRY(reader_->read(partition, ends.begin, Offset{ends.begin.value + 1}, batch_));
+    // The first offsets may be without records.
+    ADTALLY_TRY(reader_->read(partition, ends.begin, ends.end, batch_));
+    if (batch_.records.empty())
+        return std::max(ends.end, base);
     return Error{ErrorCode::conflict,
                  fmt::format("{}/{} begins at {}, but the day needs it from {} on: retention has "
                              "removed records of it; choose a later --day",
                              options_.topic, partition.value,
-                             text_of(batch_.records.at(0).appended_at), text_of(*needed))};
+                             text_of(batch_.records.front().appended_at), text_of(*needed))};
 }
 
 Status Recount::advance_to(std::span<const Offset> ends, const Between& between) {

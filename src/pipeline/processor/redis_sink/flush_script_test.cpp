@@ -485,8 +485,8 @@ TEST_F(FlushScript, RecordsWhereDeadLettersStoodInTheSameStep) {
         deltas.dead_letters = places;
         Books books;
         books.dead_lettered = end - start;
-        Flush step{Partition{0}, Offset{start},    Offset{end}, start == 0, books,
-                   &deltas,      Offset{log_begin}};
+        Flush step{Partition{0}, Offset{start}, Offset{end},      start == 0,
+                   books,        &deltas,       Offset{log_begin}};
         return store_.apply({&step, 1}, thresholds_).value().at(0).kind;
     };
     const auto recorded = [&](std::int64_t from = 0) {
