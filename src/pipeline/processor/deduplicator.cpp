@@ -13,6 +13,11 @@ namespace {
 constexpr std::size_t smallest_table = 1024;
 constexpr int slots_swept_per_insert = 4;
 
+std::uint32_t seen_of(TimestampMs at) {
+    const auto now = static_cast<std::uint32_t>(at.value);
+    return now == 0 ? 1 : now;
+}
+
 }  // namespace
 
 HashKey random_hash_key() {
@@ -30,8 +35,7 @@ Deduplicator::Deduplicator(Milliseconds window, const HashKey& key)
     ADTALLY_ASSERT(window.count() > 0 && window.count() < (std::int64_t{1} << 31));
 }
 
-Deduplicator::Slot Deduplicator::slot_of(domain::EventType type, std::string_view event_id,
-                                         TimestampMs at) const {
+Deduplicator::Key Deduplicator::key_of(domain::EventType type, std::string_view event_id) const {
     std::array<unsigned char, 1 + domain::limits::event_id_bytes> input;
     ADTALLY_ASSERT(event_id.size() <= domain::limits::event_id_bytes);
     input[0] = static_cast<unsigned char>(type);
@@ -39,17 +43,16 @@ Deduplicator::Slot Deduplicator::slot_of(domain::EventType type, std::string_vie
     std::array<unsigned char, crypto_shorthash_siphashx24_BYTES> hash;
     crypto_shorthash_siphashx24(hash.data(), input.data(), event_id.size() + 1, key_.data());
 
-    Slot wanted;
-    std::memcpy(&wanted.high, hash.data(), sizeof wanted.high);
-    std::memcpy(&wanted.low, hash.data() + sizeof wanted.high, sizeof wanted.low);
-    auto now = static_cast<std::uint32_t>(at.value);
-    wanted.seen = now == 0 ? 1 : now;
-    return wanted;
+    Key key;
+    std::memcpy(&key.high, hash.data(), sizeof key.high);
+    std::memcpy(&key.low, hash.data() + sizeof key.high, sizeof key.low);
+    return key;
 }
 
 std::optional<TimestampMs> Deduplicator::seen_at(domain::EventType type, std::string_view event_id,
                                                  TimestampMs at) const {
-    const Slot wanted = slot_of(type, event_id, at);
+    const Key key = key_of(type, event_id);
+    const Slot wanted{key.high, key.low, seen_of(at)};
     const std::size_t mask = slots_.size() - 1;
     for (std::size_t index = home(wanted); slots_[index].seen != 0; index = (index + 1) & mask) {
         const Slot& slot = slots_[index];
@@ -62,8 +65,8 @@ std::optional<TimestampMs> Deduplicator::seen_at(domain::EventType type, std::st
     return std::nullopt;
 }
 
-bool Deduplicator::insert(domain::EventType type, std::string_view event_id, TimestampMs at) {
-    const Slot wanted = slot_of(type, event_id, at);
+bool Deduplicator::insert(const Key& key, TimestampMs at) {
+    const Slot wanted{key.high, key.low, seen_of(at)};
     const auto now = static_cast<std::uint32_t>(at.value);
     sweep(now);
     if ((used_ + 1) * 4 > slots_.size() * 3)
@@ -126,7 +129,7 @@ void Deduplicator::rebuild(std::uint32_t now) {
     std::size_t size = smallest_table;
     while (size < 2 * live)
         size *= 2;
-    std::vector<Slot> old(size);
+    decltype(slots_) old(size);
     old.swap(slots_);
     used_ = 0;
     sweep_at_ = 0;

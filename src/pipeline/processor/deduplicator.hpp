@@ -22,6 +22,7 @@
 
 #include "base/clock.hpp"
 #include "domain/event.hpp"
+#include "pipeline/processor/huge_pages.hpp"
 
 namespace adtally::processor {
 
@@ -34,9 +35,20 @@ class Deduplicator {
 public:
     Deduplicator(Milliseconds window, const HashKey& key);
 
+    struct Key {
+        std::uint64_t high = 0;
+        std::uint32_t low = 0;
+    };
+    Key key_of(domain::EventType type, std::string_view event_id) const;
+    // Its place in the table comes into the cache meanwhile: the table is larger than that.
+    void prefetch(const Key& key) const { __builtin_prefetch(&slots_[home(key.high)], 1); }
+
     // True if the event was not seen within the window before `at`. Remembers it either way.
     // `at` is the record's time in the log, which never decreases along a partition.
-    bool insert(domain::EventType type, std::string_view event_id, TimestampMs at);
+    bool insert(domain::EventType type, std::string_view event_id, TimestampMs at) {
+        return insert(key_of(type, event_id), at);
+    }
+    bool insert(const Key& key, TimestampMs at);
     // When the event was seen last within the window before `at`; nothing if it was not.
     std::optional<TimestampMs> seen_at(domain::EventType type, std::string_view event_id,
                                        TimestampMs at) const;
@@ -57,15 +69,15 @@ private:
     bool expired(const Slot& slot, std::uint32_t now) const {
         return now - slot.seen > window_ && slot.seen - now > window_;
     }
-    std::size_t home(const Slot& slot) const { return slot.high & (slots_.size() - 1); }
-    Slot slot_of(domain::EventType type, std::string_view event_id, TimestampMs at) const;
+    std::size_t home(std::uint64_t high) const { return high & (slots_.size() - 1); }
+    std::size_t home(const Slot& slot) const { return home(slot.high); }
     void sweep(std::uint32_t now);
     void erase(std::size_t index);
     void rebuild(std::uint32_t now);
 
     std::uint32_t window_;
     HashKey key_;
-    std::vector<Slot> slots_;
+    std::vector<Slot, HugePages<Slot>> slots_;
     std::size_t used_ = 0;
     std::size_t sweep_at_ = 0;
 };

@@ -42,7 +42,23 @@ void PartitionState::remember(const eventlog::FetchedRecord& record, Tools& tool
 }
 
 PartitionState::Step PartitionState::process(const eventlog::FetchedRecord& record, Tools& tools) {
+    decode(record, tools.decoded[0]);
+    return process(record, tools.decoded[0], tools);
+}
+
+void PartitionState::decode(const eventlog::FetchedRecord& record, Decoded& into) const {
+    into.rejection = into.decoder.decode_stored(record.value, eventlog::value_padding, into.event);
+    if (into.rejection)
+        return;
+    into.key = deduplicator_.key_of(into.event.type, into.event.event_id);
+    deduplicator_.prefetch(into.key);
+}
+
+PartitionState::Step PartitionState::process(const eventlog::FetchedRecord& record,
+                                             const Decoded& decoded, Tools& tools) {
     ADTALLY_ASSERT(positioned_);
+    const domain::Event& event = decoded.event;
+    const auto& rejection = decoded.rejection;
     if (record.offset < next_)
         return Step::done;
     if (dead_lettered_.contains(record.offset)) {
@@ -52,11 +68,9 @@ PartitionState::Step PartitionState::process(const eventlog::FetchedRecord& reco
         next_ = Offset{record.offset.value + 1};
         return Step::done;
     }
-    auto rejection =
-        tools.decoder.decode_stored(record.value, eventlog::value_padding, tools.event);
     std::optional<TimestampMs> since;
     if (!rejection) {
-        since = late_since(tools.event.received_at, record.appended_at, deduplicator_.window());
+        since = late_since(event.received_at, record.appended_at, deduplicator_.window());
         if (since && (!history_ || *since < history_->since)) {
             needed_since_ = TimestampMs{since->value - history_margin.count()};
             return Step::needs_history;
@@ -66,19 +80,20 @@ PartitionState::Step PartitionState::process(const eventlog::FetchedRecord& reco
     next_ = Offset{record.offset.value + 1};
     if (rejection) {
         reject(record, *rejection);
-    } else if (is_double(tools.event, record.appended_at, since)) {
+    } else if (is_double(decoded, record.appended_at, since)) {
         books_.duplicates += 1;
     } else {
-        aggregator_.add(tools.event, tools.catalogue.cost_of(tools.event));
+        aggregator_.add(event, tools.catalogue.cost_of(event));
         books_.counted += 1;
     }
     return Step::done;
 }
 
 // Remembers it either way.
-bool PartitionState::is_double(const domain::Event& event, TimestampMs appended_at,
+bool PartitionState::is_double(const Decoded& decoded, TimestampMs appended_at,
                                std::optional<TimestampMs> since) {
-    bool found = !deduplicator_.insert(event.type, event.event_id, appended_at);
+    const domain::Event& event = decoded.event;
+    bool found = !deduplicator_.insert(decoded.key, appended_at);
     if (!history_)
         return found;
     if (since) {

@@ -6,6 +6,7 @@
 // Threads. One: the loop's.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -32,11 +33,20 @@ struct DeadLetter {
     std::string message;  // for people
 };
 
+// A record as an event, or why it is none. Reused from record to record.
+struct Decoded {
+    domain::Decoder decoder;
+    domain::Event event;
+    std::optional<domain::Rejection> rejection;
+    Deduplicator::Key key;  // of an event
+};
+
 // What decoding and pricing need; shared by the partitions of one loop.
 struct Tools {
     domain::Decoder decoder;
     domain::Catalogue catalogue;
-    domain::Event event;  // reused from record to record
+    domain::Event event;             // reused from record to record
+    std::array<Decoded, 2> decoded;  // this one and the next
 };
 
 class PartitionState {
@@ -79,6 +89,10 @@ public:
     // Records must come in order; those before next() are ignored (a consumer may repeat some).
     // needs_history: it is late (history.hpp) and nothing was done: begin_history(), then again.
     Step process(const eventlog::FetchedRecord& record, Tools& tools);
+    // The same in two steps, so that the next record can be decoded, and its place among the ids
+    // fetched from memory, before this one is processed.
+    void decode(const eventlog::FetchedRecord& record, Decoded& into) const;
+    Step process(const eventlog::FetchedRecord& record, const Decoded& decoded, Tools& tools);
 
     // No record stands before there any more: what does not is booked as expired.
     void pass_over(Offset to) {
@@ -106,7 +120,7 @@ public:
 private:
     static constexpr std::size_t recorded_before_trim = 10'000;
 
-    bool is_double(const domain::Event& event, TimestampMs appended_at,
+    bool is_double(const Decoded& decoded, TimestampMs appended_at,
                    std::optional<TimestampMs> since);
     void reject(const eventlog::FetchedRecord& record, const domain::Rejection& rejection);
 

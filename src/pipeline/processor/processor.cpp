@@ -208,9 +208,16 @@ void Processor::take_records() {
     // What comes while it is restored comes again: it is sought then.
     if (state == nullptr || !state->positioned() || restoring_.contains(fetched_.partition))
         return;
-    for (const eventlog::FetchedRecord& record : fetched_.records)
-        if (!process(*state, record))
+    Decoded* now = &tools_.decoded[0];
+    Decoded* ahead = &tools_.decoded[1];
+    state->decode(fetched_.records.front(), *now);
+    for (std::size_t i = 0; i < fetched_.records.size(); ++i) {
+        if (i + 1 < fetched_.records.size())
+            state->decode(fetched_.records[i + 1], *ahead);
+        if (!process(*state, fetched_.records[i], *now))
             return;
+        std::swap(now, ahead);
+    }
     crash_points_.pass(CrashPoint::processor_after_fold);
 }
 
@@ -244,12 +251,13 @@ void Processor::serve_group() {
 }
 
 // False when the partition goes on later, from there.
-bool Processor::process(PartitionState& state, const eventlog::FetchedRecord& record) {
-    if (state.process(record, tools_) == PartitionState::Step::done)
+bool Processor::process(PartitionState& state, const eventlog::FetchedRecord& record,
+                        const Decoded& decoded) {
+    if (state.process(record, decoded, tools_) == PartitionState::Step::done)
         return true;
     if (!look_back(state))
         return false;
-    const bool done = state.process(record, tools_) == PartitionState::Step::done;
+    const bool done = state.process(record, decoded, tools_) == PartitionState::Step::done;
     ADTALLY_ASSERT(done);
     return done;
 }

@@ -106,7 +106,8 @@ private:
     void begin_anew();
     void measure_lag();
     void serve_group();
-    bool process(PartitionState& state, const eventlog::FetchedRecord& record);
+    bool process(PartitionState& state, const eventlog::FetchedRecord& record,
+                 const Decoded& decoded);
     bool look_back(PartitionState& state);
     void overtaken_by_retention();
     bool write_dead_letters(std::vector<PartitionState*>& due);

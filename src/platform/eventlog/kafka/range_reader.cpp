@@ -61,6 +61,9 @@ Result<RangeReader> RangeReader::open(const ClusterSettings& cluster, std::strin
         auto conf,
         make_conf(cluster, {{"auto.offset.reset", "error"},
                             {"check.crcs", "true"},
+                            // What is fetched ahead is thrown away at the end of a stretch.
+                            {"queued.max.messages.kbytes", "4096"},
+                            {"fetch.error.backoff.ms", "20"},
                             // It reads what is there: a fetch that waits for
                             // more holds up the next stretch.
                             {"fetch.wait.max.ms", "10"},
@@ -178,6 +181,8 @@ Status RangeReader::read(Partition partition, Offset from, Offset to, FetchedBat
         return Error{ErrorCode::unavailable,
                      fmt::format("reading {}/{} at {}: Kafka gave nothing in {} ms", name_,
                                  partition.value, from.value, timeout_.count())};
+    if (next_ >= to)
+        stop();  // or it would fetch on
     batch.storage = std::move(storage);
     return ok();
 }
