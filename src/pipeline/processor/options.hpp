@@ -25,8 +25,8 @@ struct Options {
     Milliseconds backoff_min{20};               // after a failed flush
     Milliseconds backoff_max{1'000};
     Milliseconds dead_letter_deadline{10'000};
-    Milliseconds restore_slice{250};    // reading for a partition's memory, between two rounds
-    Milliseconds look_interval{1'000};  // one partition that is quiet: does anything wait there?
+    Milliseconds restore_slice{250};     // reading for a partition's memory, between two rounds
+    Milliseconds look_interval{1'000};   // one partition that is quiet: does anything wait there?
     Milliseconds stalled_after{15'000};  // something does, and none of it has come
 };
 
