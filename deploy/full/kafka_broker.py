@@ -67,10 +67,21 @@ def fetch_jars(say=lambda text: None):
     return jars
 
 
+_reserved = []
+
+
 def free_port():
+    """Kept for this process: a bound socket that does not listen keeps the kernel from giving the
+    port to a connection meanwhile, and lets a server that sets SO_REUSEADDR (all of ours, Kafka and
+    Redis) listen there."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+        port = probe.getsockname()[1]
+    kept = socket.socket()
+    kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    kept.bind(("127.0.0.1", port))
+    _reserved.append(kept)
+    return port
 
 
 def answers(port):
