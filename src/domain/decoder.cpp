@@ -177,9 +177,10 @@ std::optional<Rejection> Decoder::decode_client(std::string_view json, std::size
 
 std::optional<Rejection> Decoder::decode_stored(std::string_view json, std::size_t padding,
                                                 Event& into) {
-    if (impl_->canonical.read(json, into))
+    const std::string_view roomy = impl_->padded(json, padding);
+    if (impl_->canonical.read(roomy, into))
         return std::nullopt;
-    return impl_->decode_object(impl_->padded(json, padding), Mode::stored, TimestampMs{}, into);
+    return impl_->decode_object(roomy, Mode::stored, TimestampMs{}, into);
 }
 
 std::optional<Rejection> Decoder::decode_batch(std::string_view body, std::size_t padding,

@@ -80,6 +80,7 @@ private:
     void to_target(std::uint64_t arrival, Held held);
     void answered(std::uint64_t arrival, Held held, Status status);
     void to_spool(Held held);
+    std::optional<Error> refusal(const RecordBatch& batch) const;
     void release(State next);
     std::vector<Held> take_released(State next);
 

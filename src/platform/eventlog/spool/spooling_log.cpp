@@ -100,6 +100,18 @@ void Spooler::answered(std::uint64_t arrival, Held held, Status status) {
         to_spool(std::move(*at_once));
 }
 
+// Kafka may have told a smaller limit since the spool was opened: what it will never take would
+// hold up all that stands behind it.
+std::optional<Error> Spooler::refusal(const RecordBatch& batch) const {
+    const std::size_t limit = max_record_bytes();
+    for (std::size_t i = 0; i < batch.size(); ++i)
+        if (const std::size_t bytes = batch[i].key.size() + batch[i].value.size(); bytes > limit)
+            return Error{ErrorCode::too_large,
+                         fmt::format("a record of {} bytes is over the event log's limit of {}",
+                                     bytes, limit)};
+    return std::nullopt;
+}
+
 // The caller has counted it in being_spooled_.
 void Spooler::to_spool(Held held) {
     const std::uint64_t records = held.batch.size();
@@ -113,6 +125,8 @@ void Spooler::to_spool(Held held) {
         changed_.notify_all();
         done(std::move(status));
     };
+    if (auto refused = refusal(held.batch))
+        return answer(std::move(*refused));
     if (waiting() + records > options_.max_records)
         return answer(Error{ErrorCode::overloaded,
                             fmt::format("{} events wait for Kafka, the spool takes no more",

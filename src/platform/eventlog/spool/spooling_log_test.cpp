@@ -66,7 +66,8 @@ public:
             [away, done = std::move(done)](const Status&) mutable { done(std::move(away)); });
     }
     LogHealth health() const override { return log_->producer().health(); }
-    std::size_t max_record_bytes() const override { return 500'000; }
+    std::size_t max_record_bytes() const override { return max_record_bytes_; }
+    void set_max_record_bytes(std::size_t bytes) { max_record_bytes_ = bytes; }
     Producer& producer() override { return *this; }
     Result<std::unique_ptr<Consumer>> consumer(std::string_view topic,
                                                AssignmentListener& listener) override {
@@ -86,6 +87,7 @@ private:
     std::atomic<Mode> mode_{Mode::works};
     std::atomic<int> left_{1'000'000'000};
     std::atomic<bool> hold_{false};
+    std::atomic<std::size_t> max_record_bytes_{500'000};
     std::mutex mutex_;
     std::deque<AppendDone> held_;
 };
@@ -131,6 +133,19 @@ protected:
     Target* target = nullptr;
     std::unique_ptr<SpoolingLog> log;
 };
+
+TEST_F(SpoolingLogTest, DoesNotKeepWhatTheTargetWillNeverTake) {
+    target->set(Target::Mode::away);
+    ASSERT_TRUE(put(1));
+    target->set_max_record_bytes(100);
+    const Status refused = append(*log, batch_of({{"key", std::string(100, '7')}}));
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, ErrorCode::too_large);
+    ASSERT_TRUE(put(2));
+    target->set(Target::Mode::works);
+    EXPECT_TRUE(drained());
+    EXPECT_THAT(arrived(), ElementsAre(1, 2));
+}
 
 TEST_F(SpoolingLogTest, LeavesEventsToATargetThatTakesThem) {
     ASSERT_TRUE(put(1));
