@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <stdexcept>
 #include <string>
@@ -48,7 +49,10 @@ eventlog::kafka::Properties properties(const config::Settings& settings) {
     return properties;
 }
 
-std::unique_ptr<eventlog::EventLog> open_log(const config::Settings& settings) {
+// Nobody waits for a metric event, and a request to Kafka costs as much as many of them.
+constexpr Milliseconds processor_linger{50};
+
+std::unique_ptr<eventlog::EventLog> open_log(const config::Settings& settings, bool of_collector) {
     const auto partitions = static_cast<std::int32_t>(settings.integer("kafka.partitions"));
     eventlog::kafka::LogOptions options;
     options.cluster.bootstrap = settings.text("kafka.bootstrap-servers");
@@ -66,6 +70,8 @@ std::unique_ptr<eventlog::EventLog> open_log(const config::Settings& settings) {
     options.instance = settings.text("kafka.instance");
     options.append_deadline = Milliseconds{settings.integer("kafka.append-deadline-ms")};
     options.linger = Milliseconds{settings.integer("kafka.linger-ms")};
+    if (!of_collector)
+        options.linger = std::max(options.linger, processor_linger);
     options.session_timeout = Milliseconds{settings.integer("kafka.session-timeout-ms")};
     options.heartbeat = options.session_timeout / 3;
     options.max_bytes_in_flight =
@@ -101,7 +107,7 @@ eventlog::SpoolOptions spool_options(const config::Settings& settings) {
 }  // namespace
 
 ClusterStack::ClusterStack(const config::Settings& settings, const Spool* spool)
-    : redis_(client_options(settings)), log_(open_log(settings)) {
+    : redis_(client_options(settings)), log_(open_log(settings, spool != nullptr)) {
     if (spool == nullptr)
         return;
     auto store = open_spool(*log_, settings, *spool);
