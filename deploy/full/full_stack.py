@@ -22,6 +22,7 @@ import sys
 import threading
 import time
 
+from folder_lock import lock_folder
 from kafka_broker import START_TIMEOUT_S, CannotStart, KafkaBroker, answers, need
 
 STOP_TIMEOUT_S = 35
@@ -45,8 +46,9 @@ def say(text):
 class Child:
     """A process that is started again when it ends. `look` never waits."""
 
-    def __init__(self, name, command, log):
+    def __init__(self, name, command, log, lock=None):
         self.name, self.command, self.log = name, command, log
+        self._lock = lock  # of the folder, which it goes on using should this process be killed
         self.process = None
         self._started_at = 0.0
         self._not_before = 0.0
@@ -86,7 +88,8 @@ class Child:
     def _spawn(self):
         with open(self.log, "ab") as log:
             return subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                    start_new_session=True)
+                                    start_new_session=True,
+                                    pass_fds=[self._lock.fileno()] if self._lock else [])
 
     def _start_again(self):
         try:
@@ -153,12 +156,14 @@ class FullStack:
     def __init__(self, options):
         self.options = options
         self.directory = pathlib.Path(options.data_dir)
+        self.lock = None
         self.broker = None
         self.redis = None
         self.services = []
 
     def start(self, cancelled):
-        self.directory.mkdir(parents=True, exist_ok=True)
+        # Held until this process and all that it started have ended.
+        self.lock = lock_folder(self.directory)
         offset = self.options.port_offset
         kafka = self.options.kafka or self._start_kafka(9092 + offset, cancelled)
         self._start_redis(6379 + offset)
@@ -177,7 +182,7 @@ class FullStack:
                          "--data-dir", str(self.directory / name)]
                 if kind == "processor":
                     words += ["--set", f"kafka.instance={instance_name(port + shift)}"]
-                child = Child(name, words, self.directory / f"{name}.log")
+                child = Child(name, words, self.directory / f"{name}.log", self.lock)
                 if answers(port + shift):
                     raise CannotStart(f"port {port + shift} is in use; choose others with "
                                       "--port-offset")
@@ -203,7 +208,7 @@ class FullStack:
                   str(directory), "--appendonly", "yes", "--aof-load-truncated", "yes",
                   "--save", "", "--maxmemory-policy", "noeviction"]
         words = ["sh", "-c", MEND_THEN_RUN, "sh", self.options.adtally, str(directory), *server]
-        self.redis = Child("redis", words, self.directory / "redis.log")
+        self.redis = Child("redis", words, self.directory / "redis.log", self.lock)
         self.redis.start()
         say(f"Redis on :{port}")
 

@@ -19,15 +19,13 @@ import time
 import uuid
 from dataclasses import dataclass
 
+from folder_lock import CannotStart, lock_folder
+
 HERE = pathlib.Path(__file__).resolve().parent
 START_TIMEOUT_S = 90
 STOP_TIMEOUT_S = 30
 ASK_AGAIN_S = 0.1
 LAST_WORDS_BYTES = 64 << 10
-
-
-class CannotStart(RuntimeError):
-    """One line with the remedy."""
 
 
 def cache_directory():
@@ -107,7 +105,8 @@ class Listener:
 
 
 class KafkaBroker:
-    """Threads: one. The address is 127.0.0.1:port; the controller takes another free port.
+    """Threads: one. The address is 127.0.0.1:port; the controller takes another free port. The
+    directory is locked before it is touched and as long as the broker's process lives.
 
     `settings` are lines of server.properties that win over ours; `listeners` are further ones,
     beside the plain one of the address, which brokers and tools use.
@@ -136,15 +135,15 @@ class KafkaBroker:
         if answers(self.port):
             raise CannotStart(f"port {self.port} is in use: is another Kafka running? "
                               "Choose other ports with --port-offset")
-        self.directory.mkdir(parents=True, exist_ok=True)
-        properties = self.directory / "server.properties"
-        properties.write_text(self._properties())
-        if not (self.directory / "data" / "meta.properties").exists():
-            self._format(jars, properties)
-        with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(
-                self._java(jars, "kafka.Kafka", str(properties)), stdin=subprocess.DEVNULL,
-                stdout=log, stderr=log, start_new_session=True)
+        with lock_folder(self.directory) as lock:
+            properties = self.directory / "server.properties"
+            properties.write_text(self._properties())
+            if not (self.directory / "data" / "meta.properties").exists():
+                self._format(jars, properties)
+            with open(self.log, "ab") as log:
+                self.process = subprocess.Popen(
+                    self._java(jars, "kafka.Kafka", str(properties)), stdin=subprocess.DEVNULL,
+                    stdout=log, stderr=log, start_new_session=True, pass_fds=[lock.fileno()])
         return self.process
 
     def stop(self):

@@ -1,5 +1,6 @@
 """`./dev up --stack full` goes on with what it has when one of its parts does not."""
 
+import os
 import pathlib
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import redis
 import requests
 
 from support import Collector
+from support.cluster import CannotStart, KafkaBroker, free_port, lock_folder
 from support.harness import ROOT, binary, clean_environment
 from support.ports import PortOffset
 from support.wait import eventually
@@ -21,14 +23,14 @@ META = "kafka/data/meta.properties"
 class Launcher:
     """full_stack.py with its children, which are found by what they were told, among its own."""
 
-    def __init__(self, folder, *words):
+    def __init__(self, folder, *words, log="launcher.log"):
         self.data = folder / "full"
         self._ports = PortOffset()
         offset = self._ports.value
         self.collector_url = f"http://127.0.0.1:{8085 + offset}"
         self.processor_url = f"http://127.0.0.1:{8086 + offset}"
         self.redis_port = 6379 + offset
-        self.log_path = folder / "launcher.log"
+        self.log_path = folder / log
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, str(ROOT / "deploy/full/full_stack.py"), "--adtally",
@@ -124,6 +126,65 @@ def test_a_broker_that_does_not_come_back_stops_nobody_else(tmp_path, events):
                    "a start that failed")
         assert launcher.stop(signal.SIGINT) == 0
         assert "full stack: stopping" in launcher.said()
+
+
+@pytest.mark.timeout(420)
+def test_a_second_start_from_the_same_folder_is_refused_and_harms_nobody(tmp_path, events):
+    """On other ports too: two brokers on one directory cut each other's metadata."""
+    with Launcher(tmp_path) as launcher:
+        launcher.wait_for("started; Ctrl-C stops it")
+        launcher.wait_ready(launcher.collector_url)
+        launcher.wait_ready(launcher.processor_url)
+        Collector(launcher).deliver(events.events(100))
+
+        with Launcher(tmp_path, log="second.log") as second:
+            assert second.process.wait(START_SECONDS) == 1
+            assert second.said().count("\n") == 1, second.said()
+            assert "--data-dir" in second.said() and "--port-offset" in second.said()
+            assert f"{launcher.data} is in use by process " in second.said()
+            assert f" {launcher.process.pid} (python" in second.said()
+
+        # What another program starts there is refused as well, by the broker's own lock.
+        broker = launcher.child("kafka.Kafka")
+        with pytest.raises(CannotStart, match=rf"process {broker} \(java\)"):
+            KafkaBroker(launcher.data / "kafka", free_port()).start()
+
+        Collector(launcher).deliver(events.events(100))
+        eventually(lambda: launcher.pipeline_status().get("counted") == 200, START_SECONDS,
+                   "all that was acknowledged is counted")
+        assert launcher.pipeline_status()["balanced"]
+        launcher.kill9("kafka.Kafka")  # and what it had written can still be read
+        launcher.wait_for("Kafka answers again")
+        assert launcher.child("kafka.Kafka") not in (None, broker)
+        assert "CorruptRecord" not in (launcher.data / "kafka/broker.log").read_text()
+
+
+@pytest.mark.timeout(180)
+def test_what_a_killed_launcher_left_running_keeps_the_folder(tmp_path):
+    """Its Redis still appends to the file that another would append to."""
+    with Launcher(tmp_path, "--kafka", "127.0.0.1:1") as launcher:
+        launcher.wait_for("started; Ctrl-C stops it")
+        left = [launcher.child(words) for words in ("redis-server", " processor ", " collector ")]
+        assert None not in left
+        launcher.stop(signal.SIGKILL)
+        try:
+            with Launcher(tmp_path, "--kafka", "127.0.0.1:1", log="second.log") as second:
+                assert second.process.wait(START_SECONDS) == 1
+                assert all(f"{pid} (" in second.said() for pid in left), second.said()
+        finally:
+            for pid in left:
+                os.kill(pid, signal.SIGTERM)
+        eventually(lambda: is_unlocked(launcher.data), 60, "the end of all three")
+        with Launcher(tmp_path, "--kafka", "127.0.0.1:1", log="third.log") as third:
+            third.wait_for("started; Ctrl-C stops it")
+
+
+def is_unlocked(folder):
+    try:
+        lock_folder(folder).close()
+    except CannotStart:
+        return False
+    return True
 
 
 def processor_words(launcher):

@@ -23,6 +23,7 @@ from support.wait import eventually
 
 sys.path.insert(0, str(ROOT / "deploy/full"))
 
+from folder_lock import CannotStart, lock_folder  # noqa: E402, F401
 from kafka_broker import KafkaBroker, Listener, free_port  # noqa: E402, F401
 
 

@@ -8,8 +8,8 @@ import tempfile
 from pathlib import Path
 
 PORTS = (6379, 8085, 8086)
-# Below 32768, where the kernel takes the local ports of outgoing connections from, also for 8086.
-_OFFSETS = range(20_000, 24_600, 2)
+# Below 32768, where the kernel takes the local ports of outgoing connections from, also for 9092.
+_OFFSETS = range(20_000, 23_600, 2)
 
 
 class PortOffset:
