@@ -75,6 +75,8 @@ command_up() {
     need_for_build release
     build release adtally
     mkdir -p "$data_dir" || die "cannot make $data_dir; name another with --data-dir"
+    data_dir="$(readlink -f "$data_dir")"
+    refuse_second "$offset" "$data_dir"
     if [ "$stack" = full ]; then
         # shellcheck disable=SC2086
         need $PACKAGES_FULL
@@ -87,8 +89,13 @@ command_up() {
     if [ "$detach" = yes ]; then
         start_detached "$offset" "$data_dir" "$@"
     else
-        leave_note "$$" "$data_dir"
+        leave_note "$$" "$data_dir" "$offset"
         say "starting adtally; Ctrl-C stops it"
+        # Not if somebody else is there: it would be the other's readiness that is told.
+        if [ "$subcommand" = all ] && ! answering_port "$offset" >/dev/null; then
+            # Twice away, so that it is nobody's child that adtally would have to collect.
+            (announce_when_ready "$$" "$offset" </dev/null &)
+        fi
         exec "$@"
     fi
 }
@@ -101,34 +108,90 @@ from_callers_directory() {
     esac
 }
 
+# refuse_second OFFSET DATA_DIR: what runs already keeps its data, its ports and its log.
+refuse_second() {
+    local note pid started data_dir offset
+    for note in "$RUN_NOTES"/*; do
+        [ -f "$note" ] || continue
+        pid="$(basename "$note")"
+        data_dir='' offset=''
+        { read -r started && read -r data_dir && read -r offset; } <"$note" || true
+        is_running "$pid" "$started" || continue
+        if [ "$data_dir" = "$2" ] || [ "$offset" = "$1" ]; then
+            die "adtally runs already (process $pid, data in $data_dir, port offset $offset); \
+./dev down stops it; --port-offset N and --data-dir D together run another beside it"
+        fi
+    done
+}
+
+# answering_port OFFSET: prints the first of our ports on which somebody listens; 1 if nobody does.
+answering_port() {
+    local port
+    for port in $((8085 + $1)) $((8086 + $1)); do
+        if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+            printf '%s\n' "$port"
+            return 0
+        fi
+    done
+    return 1
+}
+
 start_detached() {
-    local offset="$1" data_dir="$2" log="$2/adtally.log" pid tries
+    local offset="$1" data_dir="$2" log="$2/adtally.log" pid tries port started
     shift 2
-    setsid "$@" </dev/null >"$log" 2>&1 &
+    if port="$(answering_port "$offset")"; then
+        die "port $port is in use (by whom: ss -ltnp 'sport = :$port'); stop that process, or move \
+all ports with --port-offset N"
+    fi
+    # Appended to: should another checkout's adtally write there, it is not robbed of its words.
+    setsid "$@" </dev/null >>"$log" 2>&1 &
     pid=$!
-    leave_note "$pid" "$data_dir"
+    leave_note "$pid" "$data_dir" "$offset"
+    started="$(start_time "$pid")"
     for ((tries = 0; tries < 600; ++tries)); do
-        kill -0 "$pid" 2>/dev/null || break
-        if is_ready $((8085 + offset)) && is_ready $((8086 + offset)); then
+        is_running "$pid" "$started" || break
+        if is_all_ready "$offset" && is_running "$pid" "$started"; then
             say "adtally runs (process $pid, log in $log); ./dev down stops it"
+            say_ready "$offset"
             return 0
         fi
         sleep 0.2
     done
     tail -n 20 "$log" >&2
-    kill -0 "$pid" 2>/dev/null && die "not ready after 120 s, but it runs; ./dev down stops it"
+    is_running "$pid" "$started" && die "not ready after 120 s, but it runs; ./dev down stops it"
     die "adtally did not start (its last words are above, all of them in $log)"
 }
+
+# announce_when_ready PID OFFSET
+announce_when_ready() {
+    local started
+    started="$(start_time "$1")"
+    while is_running "$1" "$started"; do
+        if is_all_ready "$2" && is_running "$1" "$started"; then
+            say_ready "$2"
+            return 0
+        fi
+        sleep 0.2
+    done
+}
+
+say_ready() {
+    local processor="http://localhost:$((8086 + $1))"
+    say "ready: collector on http://localhost:$((8085 + $1)), processor on $processor; \
+try in another terminal: curl $processor/api/pipeline/status"
+}
+
+is_all_ready() { is_ready $((8085 + $1)) && is_ready $((8086 + $1)); }
 
 is_ready() {
     curl --silent --fail --max-time 2 --output /dev/null \
         "http://127.0.0.1:$1/actuator/health/readiness"
 }
 
-# leave_note PID DATA_DIR
+# leave_note PID DATA_DIR OFFSET
 leave_note() {
     mkdir -p "$RUN_NOTES"
-    printf '%s\n%s\n' "$(start_time "$1")" "$2" >"$RUN_NOTES/$1"
+    printf '%s\n%s\n%s\n' "$(start_time "$1")" "$2" "$3" >"$RUN_NOTES/$1"
 }
 
 # is_running PID START_TIME: the same process, and not one that has ended and waits to be collected.
