@@ -24,6 +24,7 @@
 #include <mutex>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <thread>
 #include <utility>
@@ -90,7 +91,7 @@ private:
     };
     struct HeldUp {
         std::string reason;
-        SteadyTime again_at{};
+        SteadyTime since{};  // the last attempt
     };
     // Of a quiet partition.
     struct Quiet {
@@ -119,7 +120,8 @@ private:
     void settle(PartitionState& state, const Flush& flush, const FlushOutcome& outcome);
     void applied(PartitionState& state, const Flush& flush, const FlushOutcome& outcome);
     Status synchronise();
-    Status synchronise_one(PartitionState& state, std::optional<Offset> stored);
+    bool take_up(std::span<const std::optional<Offset>> stored);
+    Status resume(PartitionState& state);
     Status seek(PartitionState& state, Offset next);
     Status rewind(PartitionState& state, std::optional<Offset> stored);
     Result<Offset> begin_of_window(PartitionState& state, eventlog::Watermarks log);
@@ -128,10 +130,12 @@ private:
     Result<bool> restore(PartitionState& state);
     void forget(PartitionState& state);
     void hold_up(PartitionState& state, std::string reason, SteadyTime since);
+    const PartitionState* next_held_up() const;
     PartitionState* mine(Partition partition);
     Status read_catalogue();
     void watch_progress();
     const PartitionState* next_to_look_at();
+    PartitionState* next_suspect();
     bool is_suspect(const PartitionState& state) const;
     void look_at(PartitionState& state);
     void look_closer(PartitionState& state, Offset end);
@@ -168,10 +172,12 @@ private:
     std::set<Partition> unsought_;                         // of those assigned
     std::map<Partition, Restoring> restoring_;
     std::map<Partition, HeldUp> held_up_;  // could not be restored
+    SteadyTime next_retry_{};              // of one of them
     // Why the log could not be read: all of it (whole_log), or a partition.
     std::map<Partition, std::string> unreadable_;
     std::map<Partition, Quiet> quiet_;
     Partition look_turn_;
+    Partition suspect_turn_;
     SteadyTime next_look_{};
     SteadyTime slice_end_{};  // of this round's restoring
     eventlog::FetchedBatch fetched_;

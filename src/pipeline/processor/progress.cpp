@@ -4,7 +4,7 @@
 // A failure of the log that concerns one partition is over when records of it come, or when none
 // waits there; one of the whole log when any come, or when the log can at least be asked. Not every
 // failure is told: librdkafka tries on in silence where a partition has no leader. So a partition
-// that is quiet is asked for its end, one a second, and each where something waits. What stands
+// that is quiet is asked for its end, one a second, and one more where something waits. What stands
 // there and does not come is looked at with the consumer's second reader: offsets without records
 // (markers of transactions) are passed over, else its failure is the reason, and the partition is
 // sought once more.
@@ -18,6 +18,13 @@ namespace adtally::processor {
 namespace {
 
 constexpr Partition whole_log{-1};
+
+// What waits for an answer holds up all others, whichever partition it is about: no more than a
+// twentieth of the time. Not for ever: the process may have been frozen meanwhile.
+SteadyTime::duration pause_after(SteadyTime::duration question, SteadyTime::duration least) {
+    constexpr SteadyTime::duration most = std::chrono::minutes(2);
+    return std::clamp(20 * question, least, std::max(least, most));
+}
 
 }  // namespace
 
@@ -40,16 +47,28 @@ void Processor::comes_again(Partition partition) {
     unreadable_.erase(partition);
 }
 
-// A partition is tried again after three times as long as it took to fail: what waits for an answer
-// holds up the others. Not for ever: the process may have been frozen meanwhile.
 void Processor::hold_up(PartitionState& state, std::string reason, SteadyTime since) {
     const SteadyTime now = clock_.steady();
-    const SteadyTime::duration least = options_.backoff_max;
-    const SteadyTime::duration most = std::max(options_.backoff_max, options_.stalled_after);
     forget(state);
-    held_up_[state.partition()] = {std::move(reason),
-                                   now + std::clamp(3 * (now - since), least, most)};
+    held_up_[state.partition()] = {std::move(reason), now};
+    next_retry_ = std::max(next_retry_, now + pause_after(now - since, options_.backoff_max));
     trouble(first_reason());
+}
+
+// The one to be tried again now: that which has waited longest.
+const PartitionState* Processor::next_held_up() const {
+    if (clock_.steady() < next_retry_)
+        return nullptr;
+    const PartitionState* next = nullptr;
+    SteadyTime since = SteadyTime::max();
+    for (const auto& state : partitions_) {
+        const auto held_up = held_up_.find(state->partition());
+        if (held_up == held_up_.end() || held_up->second.since >= since)
+            continue;
+        next = state.get();
+        since = held_up->second.since;
+    }
+    return next;
 }
 
 void Processor::forget(PartitionState& state) {
@@ -83,14 +102,29 @@ void Processor::watch_progress() {
     if (begin < next_look_)
         return;
     const PartitionState* next = next_to_look_at();
+    const PartitionState* suspect = next_suspect();
+    for (auto& state : partitions_) {
+        if (state.get() != next && state.get() != suspect)
+            continue;
+        look_at(*state);
+        if (clock_.steady() - begin >= options_.look_interval)
+            break;
+    }
+    next_look_ = clock_.steady() + pause_after(clock_.steady() - begin, options_.look_interval);
+}
+
+// In turn.
+PartitionState* Processor::next_suspect() {
+    PartitionState* next = nullptr;
+    const auto turn = [this](const PartitionState& state) {
+        return std::pair{state.partition() <= suspect_turn_, state.partition()};
+    };
     for (auto& state : partitions_)
-        if (state.get() == next || is_suspect(*state))
-            look_at(*state);
-    // Who answers slowly is asked less often: the others wait for the answer.
-    const SteadyTime end = clock_.steady();
-    const SteadyTime::duration least = options_.look_interval;
-    const SteadyTime::duration most = std::max(options_.look_interval, options_.stalled_after);
-    next_look_ = end + std::clamp(20 * (end - begin), least, most);
+        if (is_suspect(*state) && (next == nullptr || turn(*state) < turn(*next)))
+            next = state.get();
+    if (next != nullptr)
+        suspect_turn_ = next->partition();
+    return next;
 }
 
 bool Processor::is_suspect(const PartitionState& state) const {

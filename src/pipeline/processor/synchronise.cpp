@@ -8,9 +8,10 @@
 //
 // What stands before a partition's next record is read in slices, between which the others are
 // processed and the group is served. A partition that fails is left alone for a while; the others
-// go on.
+// go on. Of those that failed one a round is tried again.
 #include <fmt/format.h>
 #include <algorithm>
+#include <span>
 
 #include "pipeline/processor/processor.hpp"
 #include "pipeline/processor/telemetry.hpp"
@@ -22,6 +23,18 @@ const std::string history_failed = "what spooled events may double cannot be rea
 
 std::string text_of(std::optional<Offset> offset) {
     return offset ? std::to_string(offset->value) : "none";
+}
+
+// Whether the store says what we believe; what it took without an answer is taken as flushed.
+bool agrees(PartitionState& state, std::optional<Offset> stored) {
+    if (!state.positioned())
+        return false;
+    if (state.first() ? !stored.has_value() : stored == state.flushed())
+        return true;
+    if (!state.pending() || stored != state.next())
+        return false;
+    state.mark_flushed();
+    return true;
 }
 
 }  // namespace
@@ -38,41 +51,55 @@ Status Processor::synchronise() {
     for (const auto& state : partitions_)
         partitions.push_back(state->partition());
     ADTALLY_TRY(auto stored, store_.positions(partitions));
+    // The first connection is made by the first of the reads: it has replaced none.
+    const bool first_connection = generation == 0 && store_.generation() == 1;
+    if (first_connection)
+        generation = 1;
     if (store_.generation() != generation) {
         // Connected anew while reading: the checks above were of the store before. Once more.
         log_bound_ = false;
         return Error{ErrorCode::unavailable, "Redis was connected to anew; looking at it again"};
     }
     generation_ = generation;
-    for (std::size_t i = 0; i < partitions_.size(); ++i) {
-        PartitionState& state = *partitions_[i];
-        const SteadyTime begin = clock_.steady();
-        const auto held_up = held_up_.find(state.partition());
-        if (held_up != held_up_.end() && begin < held_up->second.again_at)
-            continue;
-        if (Status done = synchronise_one(state, stored[i]); !done)
-            hold_up(state, done.error().message, begin);
-        else
-            held_up_.erase(state.partition());
-    }
-    must_synchronise_ = false;
+    must_synchronise_ = !take_up(stored);
     last_verified_ = clock_.steady();
     return ok();
 }
 
-Status Processor::synchronise_one(PartitionState& state, std::optional<Offset> stored) {
-    if (state.positioned()) {
-        bool untouched = state.first() ? !stored.has_value() : stored == state.flushed();
-        if (!untouched && state.pending() && stored == state.next()) {
-            state.mark_flushed();
-            untouched = true;
+// False when some are left for the next round: a question about a partition without a leader takes
+// seconds, and there may be many of them. Between two such questions the others are read and
+// flushed, and the group is served.
+bool Processor::take_up(std::span<const std::optional<Offset>> stored) {
+    const PartitionState* again = next_held_up();
+    bool all = true;
+    bool asked = false;
+    for (std::size_t i = 0; i < partitions_.size(); ++i) {
+        PartitionState& state = *partitions_[i];
+        const bool held_up = held_up_.contains(state.partition());
+        if (held_up && &state != again)
+            continue;
+        const bool agreed = agrees(state, stored[i]);
+        const SteadyTime begin = clock_.steady();
+        if (!agreed && asked && begin >= slice_end_) {
+            all = false;
+            continue;
         }
-        if (untouched && restoring_.contains(state.partition()))
-            return ok();
-        if (untouched)
-            return seek(state, state.next());
+        asked = asked || !agreed;
+        const Status done = agreed ? resume(state) : rewind(state, stored[i]);
+        if (!done) {
+            hold_up(state, done.error().message, begin);
+        } else if (held_up) {
+            held_up_.erase(state.partition());
+            all = all && held_up_.empty();  // so the next one may be over as well
+        }
     }
-    return rewind(state, stored);
+    return all;
+}
+
+Status Processor::resume(PartitionState& state) {
+    if (restoring_.contains(state.partition()))
+        return ok();
+    return seek(state, state.next());
 }
 
 // Once an assignment, unless reading starts over.

@@ -3,9 +3,11 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <functional>
 #include <limits>
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -76,8 +78,13 @@ public:
     // Questions about the partition of ad-events fail, and reading stretches of it.
     void mute(std::int32_t partition, bool mute) {
         std::lock_guard lock(mutex_);
-        muted_ = mute ? partition : -1;
+        if (mute)
+            muted_.insert(partition);
+        else
+            muted_.erase(partition);
     }
+    // Called before a question about a muted partition fails: it may let time pass.
+    void when_mute(std::function<void()> called) { when_mute_ = std::move(called); }
     // Its records do not come, and nobody says why.
     void withhold(std::int32_t partition, bool withhold) {
         std::lock_guard lock(mutex_);
@@ -170,6 +177,12 @@ private:
         std::lock_guard lock(mutex_);
         return reign_;
     }
+    bool is_mute(Partition partition) const {
+        const bool mute = muted_.contains(partition.value);
+        if (mute && when_mute_)
+            when_mute_();
+        return mute;
+    }
     Status judge(const eventlog::RecordBatch& batch) {
         if (refuse_)
             return Error{refusal_, "told to refuse"};
@@ -228,7 +241,7 @@ private:
         }
         Result<eventlog::Watermarks> watermarks(Partition partition) override {
             std::lock_guard lock(log_.mutex_);
-            if (partition.value == log_.muted_)
+            if (log_.is_mute(partition))
                 return Error{ErrorCode::unavailable, "told to be mute"};
             return eventlog::Watermarks{
                 Offset{std::min(log_.begins_[partition.value], size(partition))},
@@ -248,7 +261,7 @@ private:
             batch.clear();
             if (log_.refuse_reads_)
                 return Error{ErrorCode::unavailable, "told to refuse"};
-            if (partition.value == log_.muted_)
+            if (log_.is_mute(partition))
                 return Error{ErrorCode::unavailable, "told to be mute"};
             log_.most_reads_ = std::max(log_.most_reads_, ++log_.reads_);
             std::int64_t end = std::min(to.value, from.value + log_.read_at_most_);
@@ -324,7 +337,8 @@ private:
     std::size_t taken_bytes_ = 1 << 20;
     std::int64_t appends_left_ = -1;
     int reign_ = 0;
-    std::int32_t muted_ = -1;
+    std::set<std::int32_t> muted_;
+    std::function<void()> when_mute_;
     std::int32_t withheld_ = -1;
     std::int64_t read_at_most_ = std::numeric_limits<std::int32_t>::max();
     int reads_ = 0;  // since the last poll
