@@ -23,7 +23,7 @@ import threading
 import time
 
 from folder_lock import lock_folder
-from kafka_broker import START_TIMEOUT_S, CannotStart, KafkaBroker, answers, need
+from kafka_broker import START_TIMEOUT_S, CannotStart, KafkaBroker, answers, need, port_in_use
 
 STOP_TIMEOUT_S = 35
 # What ends at once is not started again at once: each time it takes twice as long.
@@ -184,11 +184,13 @@ class FullStack:
                     words += ["--set", f"kafka.instance={instance_name(port + shift)}"]
                 child = Child(name, words, self.directory / f"{name}.log", self.lock)
                 if answers(port + shift):
-                    raise CannotStart(f"port {port + shift} is in use; choose others with "
-                                      "--port-offset")
+                    raise port_in_use(port + shift)
                 child.start()
                 self.services.append(child)
                 say(f"{name} on :{port + shift}")
+        if self.options.kafka and not any(map(answers_at, self.options.kafka.split(","))):
+            say(f"Kafka does not answer at {self.options.kafka}: collectors keep events on disk, "
+                "nothing is counted until it does")
 
     def _start_kafka(self, port, cancelled):
         broker = KafkaBroker(self.directory / "kafka", port, say)
@@ -200,8 +202,7 @@ class FullStack:
     def _start_redis(self, port):
         need("redis-server", "redis-server")
         if answers(port):
-            raise CannotStart(f"port {port} is in use: is another Redis running? Choose other "
-                              "ports with --port-offset")
+            raise port_in_use(port)
         directory = self.directory / "redis"
         directory.mkdir(exist_ok=True)
         server = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--dir",
@@ -228,6 +229,11 @@ class FullStack:
                 child.await_stop()
 
 
+def answers_at(address):
+    host, _, port = address.strip().rpartition(":")
+    return port.isdigit() and answers(int(port), host.strip("[]"))
+
+
 def instance_name(port):
     """Of a processor, in Kafka's consumer group: with a name it has its partitions back when it is
     started again within kafka.session-timeout-ms. Another on the same name would end this one: so
@@ -247,7 +253,11 @@ def parse(arguments):
     parser.add_argument("--config", default="", help="YAML file with settings of every service")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE",
                         help="a setting of every service; may be repeated")
+    parser.add_argument("--redis-url", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
+    if options.redis_url:
+        parser.exit(2, "full stack: it starts a Redis of its own; with yours, run the services "
+                       "themselves: adtally collector, adtally processor (docs/OPERATIONS.md)\n")
     for name in ("collectors", "processors"):
         if not 1 <= getattr(options, name) <= 50:
             parser.error(f"--{name} takes 1 to 50")

@@ -82,12 +82,18 @@ def free_port():
     return port
 
 
-def answers(port):
+def answers(port, host="127.0.0.1"):
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=1):
+        with socket.create_connection((host, port), timeout=1):
             return True
     except OSError:
         return False
+
+
+def port_in_use(port):
+    return CannotStart(f"port {port} is in use (by whom: ss -ltnp 'sport = :{port}'); stop that "
+                       "process (./dev down, if it is adtally's), or move all ports with "
+                       "--port-offset")
 
 
 @dataclass(frozen=True)
@@ -133,8 +139,7 @@ class KafkaBroker:
         need("java", "default-jre-headless")
         jars = fetch_jars(self._say)
         if answers(self.port):
-            raise CannotStart(f"port {self.port} is in use: is another Kafka running? "
-                              "Choose other ports with --port-offset")
+            raise port_in_use(self.port)
         with lock_folder(self.directory) as lock:
             properties = self.directory / "server.properties"
             properties.write_text(self._properties())

@@ -166,6 +166,7 @@ def test_what_a_killed_launcher_left_running_keeps_the_folder(tmp_path):
         launcher.wait_for("started; Ctrl-C stops it")
         left = [launcher.child(words) for words in ("redis-server", " processor ", " collector ")]
         assert None not in left
+        assert "Kafka does not answer at 127.0.0.1:1: " in launcher.said()
         launcher.stop(signal.SIGKILL)
         try:
             with Launcher(tmp_path, "--kafka", "127.0.0.1:1", log="second.log") as second:
@@ -177,6 +178,13 @@ def test_what_a_killed_launcher_left_running_keeps_the_folder(tmp_path):
         eventually(lambda: is_unlocked(launcher.data), 60, "the end of all three")
         with Launcher(tmp_path, "--kafka", "127.0.0.1:1", log="third.log") as third:
             third.wait_for("started; Ctrl-C stops it")
+
+
+def test_a_redis_of_ones_own_is_refused_in_one_line(tmp_path):
+    with Launcher(tmp_path, "--redis-url", "redis://127.0.0.1:1") as launcher:
+        assert launcher.process.wait(START_SECONDS) == 2
+        assert launcher.said().count("\n") == 1 and "docs/OPERATIONS.md" in launcher.said()
+        assert not launcher.data.exists()
 
 
 def is_unlocked(folder):
