@@ -51,10 +51,9 @@ std::string port_in_use(std::uint16_t port, Occupant occupant,
             "it with: redis-cli -p {} shutdown",
             port, directory.string(), port);
     return fmt::format(
-        "port {} is in use by another {}; stop it (e.g. systemctl stop redis-server), or use an "
-        "existing Redis with --redis-url redis://127.0.0.1:{}, or move all ports with "
-        "--port-offset N",
-        port, occupant == Occupant::other_redis ? "redis-server" : "process", port);
+        "port {} is in use by another {}; stop it (./dev down for another adtally, systemctl stop "
+        "redis-server for Debian's), or move all ports with --port-offset N",
+        port, occupant == Occupant::other_redis ? "redis-server" : "process");
 }
 
 }  // namespace adtally::redis
