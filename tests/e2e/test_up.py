@@ -82,6 +82,8 @@ def test_a_second_detached_start_is_refused_and_the_first_goes_on(checkout):
     assert f"curl http://localhost:{8086 + checkout.offset}/api/pipeline/status" in said
     log = checkout.log.read_bytes()
     assert b"adtally is ready" in log
+    # The first connection to Redis is no reconnection.
+    assert b"held up" not in log and b"anew" not in log
 
     other = checkout.offset + 7
     for words in (["--port-offset", checkout.offset],

@@ -75,7 +75,8 @@ public:
     virtual Result<OffsetRanges> dead_lettered(Partition partition, Offset from) = 0;
     // Binds the store to a log at the first call; `conflict` when it is bound to another one.
     virtual Status bind_log(const std::string& log_id) = 0;
-    // Grows whenever the store was connected to anew and may have lost its newest writes.
+    // How often the store was connected to, 0 before the first time. Grows when it was connected
+    // to anew and may have lost its newest writes.
     virtual std::uint64_t generation() const = 0;
 };
 

@@ -75,6 +75,13 @@ protected:
     std::unique_ptr<Processor> processor_;
 };
 
+// The first connection is no reconnection: nothing is looked at twice, nobody is warned.
+TEST_F(ProcessorTest, StartsByOneLookAtTheStore) {
+    run();
+    eventually_well();
+    EXPECT_EQ(store_.binds(), 1);
+}
+
 TEST_F(ProcessorTest, CountsEveryEventOnceAndDropsDuplicates) {
     put(1, "a");
     put(1, "b");

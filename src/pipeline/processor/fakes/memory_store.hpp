@@ -1,6 +1,7 @@
 // A MetricsStore in memory for tests, with the guard of the real one and faults on command.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -76,7 +77,16 @@ public:
         found.trim_below(from);
         return found;
     }
-    Status bind_log(const std::string&) override { return ok(); }
+    Status bind_log(const std::string&) override {
+        std::lock_guard lock(mutex_);
+        generation_ = std::max<std::uint64_t>(generation_, 1);  // as a client connects: when asked
+        ++binds_;
+        return ok();
+    }
+    int binds() const {
+        std::lock_guard lock(mutex_);
+        return binds_;
+    }
     std::uint64_t generation() const override {
         std::lock_guard lock(mutex_);
         return generation_;
@@ -116,7 +126,8 @@ private:
     State state_;
     Fault fault_ = Fault::none;
     int faults_left_ = 0;
-    std::uint64_t generation_ = 1;
+    std::uint64_t generation_ = 0;
+    int binds_ = 0;
 };
 
 }  // namespace adtally::processor::fakes
