@@ -115,6 +115,9 @@ private:
                 return ok();
             }
             ADTALLY_TRY(reader_.read(partition, at, ends.end, batch_));
+            // What is left are offsets without records: as behind a transaction.
+            if (batch_.records.empty())
+                return ok();
             for (std::size_t i = 0; i < batch_.records.size(); ++i) {
                 const eventlog::FetchedRecord& record = batch_.records[i];
                 if (query_.to && record.appended_at > *query_.to)

@@ -116,6 +116,18 @@ TEST_F(EventTraceTest, ATraceEndsAfterAThousandRecords) {
     EXPECT_THAT(to_json({.event_id = "1"}, found), HasSubstr("after 1,000 records"));
 }
 
+// As a transactional writer leaves one: the next partition is searched all the same.
+TEST_F(EventTraceTest, ASearchEndsWhereOffsetsHaveNoRecords) {
+    log.put(0, noon, processor::record({.id = "other"}));
+    log.put_marker(0);
+    log.put(1, noon, processor::record({.id = "mine"}));
+    log.put_marker(1);
+    const Trace found = trace({.event_id = "mine"});
+    ASSERT_EQ(found.records.size(), 1u);
+    EXPECT_EQ(to_string(found.records[0].position), "1-0");
+    EXPECT_TRUE(found.complete);
+}
+
 // As from a spool, after an outage of an hour: its double stands long before the asked time.
 TEST_F(EventTraceTest, ATraceFromATimeLooksAsFarBackAsALateRecordDoes) {
     constexpr std::int64_t hour_ms = 3'600'000;

@@ -206,6 +206,23 @@ TEST_F(OperationsTest, TheNewestComeFirstPageByPage) {
     EXPECT_THAT(offsets(box.newest(middle, 10).value()), ElementsAre(5, 4, 3));
 }
 
+// As a transactional writer leaves them; a stretch that ends with one, and one of nothing else.
+TEST_F(OperationsTest, TheNewestEndWhereOffsetsHaveNoRecords) {
+    LetterBox marked{log, "ad-events"};
+    log.put_marker(0);
+    log.put(0, noon, "old");
+    for (int i = 0; i < 1'100; ++i)
+        log.put_marker(0);
+    log.put(0, noon, "new");
+    log.put_marker(0);
+    log.put_marker(1);
+    const NewestPage newest = marked.newest({}, 10).value();
+    ASSERT_EQ(newest.letters.size(), 2u);
+    EXPECT_EQ(newest.letters[0].value, "new");
+    EXPECT_EQ(newest.letters[1].value, "old");
+    EXPECT_FALSE(newest.more);
+}
+
 TEST_F(OperationsTest, APageIsBoundedInBytes) {
     processor::DeadLetterWriter writer(log, "ad-events", "ad-events-dlt", Milliseconds{1'000});
     for (int i = 0; i < 6; ++i) {
