@@ -1,8 +1,12 @@
 #include "pipeline/processor/operations/redis_marks.hpp"
 
 #include <fmt/format.h>
+#include <sodium.h>
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
+#include <utility>
 
 #include "domain/validation.hpp"
 #include "pipeline/processor/redis_sink/keys.hpp"
@@ -15,8 +19,24 @@ namespace keys = redis_sink::keys;
 constexpr std::string_view begun = "begun ";
 constexpr std::string_view done = "done ";
 
-std::string text_of(std::string_view state, TimestampMs now) {
-    return fmt::format("{}{}", state, now.value);
+// Removes the mark when it is what ARGV[1] begins and ARGV[2] ends. The place in the set belongs to
+// whatever mark stands: it goes only when none is left.
+constexpr std::string_view forget_source = R"lua(
+local mark = redis.call('GET', KEYS[1])
+if mark then
+  if string.sub(mark, 1, #ARGV[1]) ~= ARGV[1] or string.sub(mark, -#ARGV[2]) ~= ARGV[2] then
+    return 0
+  end
+  redis.call('DEL', KEYS[1])
+end
+redis.call('ZREM', KEYS[2], ARGV[3])
+return 1
+)lua";
+
+std::string random_name() {
+    std::uint64_t bits = 0;
+    randombytes_buf(&bits, sizeof bits);
+    return fmt::format(" {:016x}", bits);
 }
 
 std::string key_of(const Letter& letter) {
@@ -28,6 +48,9 @@ std::string key_of(const Letter& letter) {
 void RedisMarks::queue(std::initializer_list<std::string_view> words) {
     client_.append(redis::Words(words.begin(), words.size()));
 }
+
+RedisMarks::RedisMarks(redis::Client& client, std::string topic)
+    : client_(client), topic_(std::move(topic)), ours_(random_name()) {}
 
 // Before the mark itself: a mark that is in no set would never expire.
 void RedisMarks::queue_place(const Letter& letter) {
@@ -54,28 +77,35 @@ Result<std::optional<RedriveMark>> RedisMarks::find(const Letter& letter) {
     RedriveMark mark;
     mark.done = text.starts_with(done);
     text.remove_prefix(std::min(text.size(), mark.done ? done.size() : begun.size()));
+    text = text.substr(0, text.find(' '));
     mark.at = TimestampMs{domain::parse_decimal(text).value_or(0)};
     return std::optional{mark};
 }
 
 Result<bool> RedisMarks::begin(const Letter& letter, TimestampMs now) {
     queue_place(letter);
-    queue({"SET", key_of(letter), text_of(begun, now), "NX"});
+    queue({"SET", key_of(letter), fmt::format("{}{}{}", begun, now.value, ours_), "NX"});
     ADTALLY_TRY(const auto replies, ask());
     return !replies.back().is_nil();
 }
 
 Status RedisMarks::finish(const Letter& letter, TimestampMs now) {
     queue_place(letter);
-    queue({"SET", key_of(letter), text_of(done, now)});
+    queue({"SET", key_of(letter), fmt::format("{}{}", done, now.value)});
     ADTALLY_TRY(ask());
     return ok();
 }
 
 Status RedisMarks::forget(const Letter& letter) {
-    queue({"DEL", key_of(letter)});
-    queue({"ZREM", keys::redriven_letters(topic_, letter.position.partition), letter.origin_id()});
-    ADTALLY_TRY(ask());
+    const redis::Script script{std::string(forget_source)};
+    const std::string mark = key_of(letter);
+    const std::string set = keys::redriven_letters(topic_, letter.position.partition);
+    const std::string origin = letter.origin_id();
+    const std::array<std::string_view, 2> names{mark, set};
+    const std::array<std::string_view, 3> arguments{begun, ours_, origin};
+    ADTALLY_TRY(const auto reply, redis::evaluate(client_, script, names, arguments));
+    if (reply.is_error())
+        return Error{ErrorCode::unavailable, "Redis refuses the marks of letters: " + reply.text};
     return ok();
 }
 

@@ -49,9 +49,41 @@ TEST_F(RedisMarksTest, ALetterIsBegunByOneAndDoneAfterwards) {
     ASSERT_TRUE(marks.finish(one, TimestampMs{noon.value + 1}));
     EXPECT_TRUE(marks.find(one).value()->done);
     EXPECT_EQ(ttl(one), -1);
+}
+
+TEST_F(RedisMarksTest, WhatWasBegunCanBeTakenBack) {
+    const Letter one = letter(5, 17);
+    EXPECT_TRUE(marks.begin(one, noon).value());
     ASSERT_TRUE(marks.forget(one));
     EXPECT_FALSE(marks.find(one).value().has_value());
     EXPECT_EQ(indexed(), 0);
+    ASSERT_TRUE(marks.forget(one)) << "it may never have come so far";
+    EXPECT_TRUE(marks.begin(one, noon).value());
+}
+
+// The answer of begin() was lost, and another redrive was faster.
+TEST_F(RedisMarksTest, AMarkOfAnotherIsNotTakenBack) {
+    const Letter one = letter(5, 17);
+    RedisMarks others{client, "dlt"};
+    EXPECT_TRUE(others.begin(one, noon).value());
+    EXPECT_FALSE(marks.begin(one, noon).value());
+    ASSERT_TRUE(marks.forget(one));
+    ASSERT_TRUE(marks.find(one).value().has_value());
+    EXPECT_EQ(marks.find(one).value()->at, noon);
+    ASSERT_TRUE(others.finish(one, noon));
+    ASSERT_TRUE(marks.forget(one));
+    ASSERT_TRUE(others.forget(one)) << "done stays done";
+    EXPECT_TRUE(marks.find(one).value()->done);
+    EXPECT_EQ(indexed(), 1);
+}
+
+TEST_F(RedisMarksTest, AMarkOfAnOlderVersionIsRead) {
+    const Letter one = letter(5, 17);
+    ASSERT_TRUE(client.command({"SET", "adtally:redriven:" + one.origin_id(), "begun 99"}));
+    EXPECT_EQ(marks.find(one).value()->at, TimestampMs{99});
+    EXPECT_FALSE(marks.find(one).value()->done);
+    ASSERT_TRUE(marks.forget(one));
+    EXPECT_TRUE(marks.find(one).value().has_value());
 }
 
 TEST_F(RedisMarksTest, AMarkLivesAsLongAsTheNewestLetterOfItsRecordAndAMonth) {

@@ -110,7 +110,7 @@ void Redriver::send(std::vector<Due>& due, Wish wish, RedriveReport& report) {
         if (!verdict) {
             report.failed += static_cast<std::int64_t>(due.size() - i);
             report.error = verdict.error().message;
-            // It may have been marked though no answer came; another's mark is none of ours.
+            // It may have been marked though no answer came.
             if (!due[i].again)
                 (void)marks_.forget(due[i].letter);
             break;

@@ -37,6 +37,7 @@ public:
     // False when it is marked already: somebody else was faster.
     virtual Result<bool> begin(const Letter& letter, TimestampMs now) = 0;
     virtual Status finish(const Letter& letter, TimestampMs now) = 0;
+    // Takes back what this object has begun, if it was; a mark that is done, or another's, stays.
     virtual Status forget(const Letter& letter) = 0;
     // A mark lives as long as the letters of its record, at least as long as this one.
     virtual Status keep(const Letter& letter) = 0;
