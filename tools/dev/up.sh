@@ -13,6 +13,7 @@ usage: ./dev up [--demo] [--detach] [--port-offset N] [--data-dir D] [-- ARGS…
 
 Installs and builds what is missing, then runs every service in one process in the foreground:
 collector :8085, processor :8086, Redis :6379 (its own, started and supervised). Ctrl-C stops it.
+A second one beside it needs ports and a directory of its own: --port-offset and --data-dir.
 
   --demo           also replay a sample, keep a lifelike stream running, show a live table
   --detach         return as soon as it is ready; ./dev down stops it
