@@ -145,6 +145,7 @@ def test_a_transactional_writer_leaves_offsets_without_records(cluster, events, 
         processor.start()
     cluster.wait_ready()
     Collector(cluster).deliver([events.event(ad_id=ad) for ad in range(1, 201)])
+    eventually(lambda: cluster.spooled() == 0, 60, "empty spools")
     after = eventually(all_booked, 60, "an empty pipeline after a restart")
     assert after["counted"] == before["counted"] + 200
     assert (after["dead_lettered"], after["expired"]) == (TRANSACTED, status["expired"])
