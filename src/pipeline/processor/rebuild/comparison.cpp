@@ -151,6 +151,12 @@ Result<std::vector<Offset>> Comparison::offsets_in(std::span<const redis::Reply>
     std::vector<Offset> offsets;
     for (std::size_t i = 0; i < replies.size(); ++i) {
         ADTALLY_TRY(const auto number, number_of(replies[i], "an offset"));
+        if (reached_[i] && replies[i].is_nil())
+            return Error{
+                ErrorCode::conflict,
+                fmt::format("{} is missing although its partition was counted: a processor's "
+                            "log and health say how to mend it, then compare",
+                            keys::offset(options_.topic, Partition{static_cast<std::int32_t>(i)}))};
         const Offset now{number};
         if (reached_[i] ? now < *reached_[i] : !replies[i].is_nil())
             return Error{ErrorCode::conflict,

@@ -357,6 +357,11 @@ TEST_F(RebuildTest, RefusesARedisThatHoldsOtherCounts) {
     EXPECT_THAT(refusal(), HasSubstr("check --redis-url"));
     count(some_events());
     EXPECT_EQ(refusal(), "none");
+    const auto offset = get("adtally:offset:ad-events:0");
+    tell({"DEL", "adtally:offset:ad-events:0"});
+    EXPECT_THAT(refusal(), HasSubstr("adtally:offset:ad-events:0 is missing"));
+    tell({"SET", "adtally:offset:ad-events:0", offset});
+    EXPECT_EQ(refusal(), "none");
     tell({"SET", "adtally:log:ad-events", "log-2"});
     EXPECT_THAT(refusal(), HasSubstr("another log (log-2, this is log-1): check --redis-url"));
     tell({"DEL", "adtally:log:ad-events"});

@@ -73,10 +73,14 @@ FlushOutcome parse_flush_reply(const Reply& reply, const processor::Flush& flush
     }
     std::string key = reply.elements.size() > 2 ? reply.elements[1].text : "a key";
     std::string what = reply.elements.size() > 2 ? reply.elements[2].text : "is not ours";
-    return refused(
-        fmt::format("Redis key {} {}; look at it and remove it (metrics can then be "
-                    "rebuilt from the log)",
-                    key, what));
+    // Removing it would make the rest of it worse: the books of the partition say what stood there.
+    const bool is_offset = what.starts_with("is missing");
+    return refused(fmt::format(
+        "Redis key {} {}; {}", key, what,
+        is_offset ? "if nothing else was removed, SET it to the sum of base, counted, duplicates, "
+                    "dead_lettered and expired of its adtally:books:… and run adtally rebuild; "
+                    "else empty this Redis: all is counted anew from the log"
+                  : "RENAME it out of the way, then let adtally rebuild --apply count it again"));
 }
 
 }  // namespace adtally::redis_sink
