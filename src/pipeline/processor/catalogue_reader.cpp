@@ -2,16 +2,22 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
 #include <boost/system/error_code.hpp>
-#include <limits>
+#include <chrono>
 #include <optional>
+#include <utility>
 
 #include "domain/validation.hpp"
 
 namespace adtally::processor {
 namespace {
+
+constexpr std::size_t records_at_once = 10'000;
+constexpr Milliseconds patience{5'000};
+constexpr Milliseconds pause{1'000};  // between two readers
 
 std::optional<domain::PricingModel> parse_model(std::string_view text) {
     if (text == "CPM")
@@ -45,16 +51,21 @@ CatalogueReader::CatalogueReader(eventlog::EventLog& log, std::string topic,
                                  domain::Catalogue& catalogue)
     : log_(log), topic_(std::move(topic)), catalogue_(catalogue) {}
 
+// Stops at the first that does not answer: that takes seconds, and all of them are needed.
 void CatalogueReader::on_assigned(std::span<const Partition> partitions) {
+    const SteadyTime begin = std::chrono::steady_clock::now();
     for (Partition partition : partitions) {
-        auto watermarks = consumer_->watermarks(partition);
-        if (!watermarks || !consumer_->seek(partition, watermarks.value().begin)) {
-            missing_[partition] = Offset{std::numeric_limits<std::int64_t>::max()};
-            continue;
+        const auto watermarks = consumer_->watermarks(partition);
+        const Status sought = watermarks ? consumer_->seek(partition, watermarks.value().begin)
+                                         : Status{watermarks.error()};
+        if (!sought) {
+            unsought_ = sought.error();
+            break;
         }
         if (watermarks.value().begin < watermarks.value().end)
             missing_[partition] = Offset{watermarks.value().end.value - 1};
     }
+    asked_for_ = std::chrono::duration_cast<Milliseconds>(std::chrono::steady_clock::now() - begin);
 }
 
 void CatalogueReader::on_revoked(std::span<const Partition>) {}
@@ -68,27 +79,35 @@ Status CatalogueReader::open() {
         return info.error();
     if (!again_.passed())
         return why_;
-    again_ = Deadline::after(Milliseconds{1'000});
+    again_ = Deadline::after(pause);
     auto opened = log_.consumer(topic_, *this);
     if (!opened)
         return why_ = opened.error();
     consumer_ = std::move(opened.value());
+    fresh_ = {};
+    filled_ = false;
+    moves_by_ = Deadline::after(patience);
     return ok();
 }
 
 // One that has ended, or whose position is gone, never reads again: it is replaced.
 Status CatalogueReader::failed(Error why) {
-    if (consumer_->ended() || why.code == ErrorCode::not_found) {
-        consumer_.reset();
-        missing_.clear();
-        why_ = why;
-    }
+    if (consumer_->ended() || why.code == ErrorCode::not_found)
+        return begin_anew(std::move(why));
     return why;
 }
 
+// Where bids are known, what waits for an answer holds up the events that they are for.
+Status CatalogueReader::begin_anew(Error why) {
+    consumer_.reset();
+    missing_.clear();
+    unsought_.reset();
+    if (loaded_)
+        again_ = Deadline::after(std::max(pause, 20 * std::exchange(asked_for_, {})));
+    return why_ = std::move(why);
+}
+
 Status CatalogueReader::read_new() {
-    constexpr std::size_t records_at_once = 10'000;
-    constexpr Milliseconds patience{5'000};
     if (consumer_ == nullptr) {
         ADTALLY_TRY(open());
         if (consumer_ == nullptr) {
@@ -105,34 +124,50 @@ Status CatalogueReader::read_new() {
                 consumer_->poll(fetched_, records_at_once, missing_.empty() ? now : deadline);
             !polled)
             return failed(std::move(polled.error()));
-        for (const eventlog::FetchedRecord& record : fetched_.records)
-            take(record);
-        const auto needed = missing_.find(fetched_.partition);
-        if (!fetched_.records.empty() && needed != missing_.end() &&
-            fetched_.records.back().offset >= needed->second)
-            missing_.erase(needed);
-        loaded_ = loaded_ || missing_.empty();
-        if (fetched_.records.empty() && loaded_)
+        if (unsought_)
+            return begin_anew(*unsought_);
+        const bool nothing = fetched_.records.empty();
+        take_all();
+        if (filled_ && nothing)
             return ok();
-        if (!loaded_ && deadline.passed()) {
-            consumer_.reset();  // begin anew
-            missing_.clear();
-            return Error{
-                ErrorCode::unavailable,
-                fmt::format("the bids in {} could not be read in {} ms", topic_, patience.count())};
-        }
+        if (!nothing)
+            moves_by_ = Deadline::after(patience);
+        if (!filled_ && moves_by_.passed())
+            return begin_anew({ErrorCode::unavailable,
+                               fmt::format("the bids in {} could not be read: none came for {} ms",
+                                           topic_, patience.count())});
+        if (loaded_ && nothing)
+            return ok();
+        if (!loaded_ && deadline.passed())
+            return Error{ErrorCode::unavailable,
+                         fmt::format("the bids in {} are still being read", topic_)};
     }
 }
 
+void CatalogueReader::take_all() {
+    for (const eventlog::FetchedRecord& record : fetched_.records)
+        take(record);
+    const auto needed = missing_.find(fetched_.partition);
+    if (!fetched_.records.empty() && needed != missing_.end() &&
+        fetched_.records.back().offset >= needed->second)
+        missing_.erase(needed);
+    if (filled_ || !missing_.empty())
+        return;
+    catalogue_ = std::exchange(fresh_, {});
+    filled_ = true;
+    loaded_ = true;
+}
+
 void CatalogueReader::take(const eventlog::FetchedRecord& record) {
+    domain::Catalogue& catalogue = filled_ ? catalogue_ : fresh_;
     auto campaign = domain::parse_decimal(record.key);
     auto bid = record.value.empty() ? std::nullopt : parse_bid(record.value);
     if (!campaign || (!record.value.empty() && !bid))
         skipped_ += 1;
     else if (bid)
-        catalogue_.set(domain::CampaignId{*campaign}, *bid);
+        catalogue.set(domain::CampaignId{*campaign}, *bid);
     else
-        catalogue_.remove(domain::CampaignId{*campaign});
+        catalogue.remove(domain::CampaignId{*campaign});
 }
 
 }  // namespace adtally::processor

@@ -30,10 +30,10 @@ public:
     }
 
     // Appends to ad-events.
-    void put(std::int32_t partition, TimestampMs at, std::string value) {
+    void put(std::int32_t partition, TimestampMs at, std::string value, std::string key = "k") {
         std::lock_guard lock(mutex_);
         topics_["ad-events"][static_cast<std::size_t>(partition)].push_back(
-            {at, "k", std::move(value), {}});
+            {at, std::move(key), std::move(value), {}});
         changed_.notify_all();
     }
     // An offset without a record, as the marker of a transaction has it.
