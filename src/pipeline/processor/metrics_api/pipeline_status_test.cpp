@@ -23,6 +23,7 @@ protected:
     static void TearDownTestSuite() { server.reset(); }
     void SetUp() override {
         tell({"FLUSHALL"});
+        tell({"SET", "adtally:log:ad-events", "log-1"});
         for (int i = 0; i < 5; ++i)
             log.put(0, TimestampMs{0}, "record");
         counted(3);
@@ -114,6 +115,18 @@ TEST_F(PipelineStatusTest, ADifferenceIsOneIncidentUntilItIsGone) {
     EXPECT_EQ(reconcile(4), Reconciler::Written::resolved);
     EXPECT_EQ(reconcile(5), Reconciler::Written::row);
     EXPECT_THAT(anomalies_json(client, "OPEN", 10).value(), Not(HasSubstr("reconciliation")));
+}
+
+TEST_F(PipelineStatusTest, NothingIsWrittenWhereAnotherLogIsCounted) {
+    intake.accepted = 6;  // it would be an incident
+    tell({"SET", "adtally:log:ad-events", "log-2"});
+    const auto before = client.command({"DBSIZE"}).value().integer;
+    EXPECT_EQ(reconciler.write(TimestampMs{minute_ms}).error().code, ErrorCode::conflict);
+    EXPECT_EQ(client.command({"DBSIZE"}).value().integer, before);
+    tell({"DEL", "adtally:log:ad-events"});
+    EXPECT_EQ(reconciler.write(TimestampMs{minute_ms}).error().code, ErrorCode::conflict);
+    tell({"SET", "adtally:log:ad-events", "log-1"});
+    EXPECT_EQ(reconcile(1), Reconciler::Written::opened);
 }
 
 }  // namespace

@@ -19,9 +19,11 @@ namespace keys = redis_sink::keys;
 
 constexpr std::int64_t rows_told = 60;
 
-// KEYS: row, open incident, anomalies. ARGV: row, its lifetime, difference, the incident's id, now,
-// anomalies kept, topic. Returns 0 when the row was there, 1 written, 2 opened, 3 resolved.
+// KEYS: row, open incident, anomalies, the log that is counted here. ARGV: row, its lifetime,
+// difference, the incident's id, now, anomalies kept, topic, our log. Returns 0 when the row was
+// there, 1 written, 2 opened, 3 resolved, 4 when the Redis is not (yet) of our log.
 constexpr std::string_view write_row_source = R"lua(
+if redis.call('GET', KEYS[4]) ~= ARGV[8] then return 4 end
 if not redis.call('SET', KEYS[1], ARGV[1], 'NX', 'EX', ARGV[2]) then return 0 end
 local open = redis.call('GET', KEYS[2])
 local function tell(id, state)
@@ -162,6 +164,7 @@ void Reconciler::run() {
 }
 
 Result<Reconciler::Written> Reconciler::write(TimestampMs now) {
+    ADTALLY_TRY(const auto log, log_.topic(options_.topic));
     ADTALLY_TRY(const auto status, read_status(client_, log_, options_.topic, intake_));
     const Row row = row_of(status);
     const std::int64_t number = now.value / options_.every.count();
@@ -173,12 +176,16 @@ Result<Reconciler::Written> Reconciler::write(TimestampMs now) {
     const std::string id = fmt::format("reconciliation:{}:{}", options_.topic, now.value);
     const std::string at = std::to_string(now.value);
     const std::string kept = std::to_string(keys::anomalies_kept);
+    const std::string log_key = keys::log_binding(options_.topic);
     const redis::Script script{std::string(write_row_source)};
-    ADTALLY_TRY(
-        const auto reply,
-        redis::evaluate(
-            client_, script, std::array<std::string_view, 3>{row_key, open_key, keys::anomalies},
-            std::array<std::string_view, 7>{text, ttl, difference, id, at, kept, options_.topic}));
+    ADTALLY_TRY(const auto reply,
+                redis::evaluate(
+                    client_, script,
+                    std::array<std::string_view, 4>{row_key, open_key, keys::anomalies, log_key},
+                    std::array<std::string_view, 8>{text, ttl, difference, id, at, kept,
+                                                    options_.topic, log.log_id}));
+    if (constexpr int not_ours = 4; !reply.is_error() && reply.integer == not_ours)
+        return Error{ErrorCode::conflict, "this Redis counts another event log, or none yet"};
     if (reply.is_error() || reply.integer < 0 || reply.integer > 3)
         return Error{ErrorCode::unavailable, "Redis refuses the reconciliation: " + reply.text};
     return static_cast<Written>(reply.integer);

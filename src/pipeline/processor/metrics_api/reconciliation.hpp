@@ -42,7 +42,8 @@ public:
 
     void start();
     void stop();
-    // Writes the row of the interval that `now` lies in, unless it is there.
+    // Writes the row of the interval that `now` lies in, unless it is there; `conflict` where Redis
+    // is not bound to our log.
     Result<Written> write(TimestampMs now);
 
 private:
