@@ -8,7 +8,8 @@
 // is what lies in the spool now, whoever put it there: the next run says it anew. Promise. A report
 // is never more than the truth: what it says was accepted is in the log, or in the spool as far as
 // it says so. A killed collector's last report is up to half a second old, so the sum of all may
-// say less than was accepted, never more. The hash has as many fields as there were spools.
+// say less than was accepted, never more. The hash has as many fields as there were spools, besides
+// those that an older version left there, one for each run: the fifth word tells them apart.
 // Threads. One, "col-intake".
 #pragma once
 

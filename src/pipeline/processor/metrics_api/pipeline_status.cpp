@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <optional>
+#include <string_view>
 
 #include "domain/validation.hpp"
 #include "pipeline/processor/redis_sink/keys.hpp"
@@ -56,15 +58,19 @@ Result<std::vector<PartitionBooks>> read_books(redis::Client& client, const std:
     return all;
 }
 
-// Numbers between blanks; what is missing is 0.
-std::array<std::int64_t, 3> numbers_of(std::string_view text) {
-    std::array<std::int64_t, 3> numbers{};
-    for (std::int64_t& number : numbers) {
+// Numbers between blanks; what is missing is 0. The fifth word is the collector's name, host:port;
+// an older version has a number there.
+Intake report_of(std::string_view text) {
+    std::array<std::optional<std::int64_t>, 5> numbers{};
+    for (std::optional<std::int64_t>& number : numbers) {
         const std::size_t end = std::min(text.find(' '), text.size());
-        number = domain::parse_decimal(text.substr(0, end)).value_or(0);
+        number = domain::parse_decimal(text.substr(0, end));
         text.remove_prefix(std::min(end + 1, text.size()));
     }
-    return numbers;
+    const bool older = numbers[4].has_value();
+    return {.accepted = numbers[0].value_or(0),
+            .rejected = numbers[1].value_or(0),
+            .spooled = older ? 0 : numbers[2].value_or(0)};
 }
 
 }  // namespace
@@ -75,10 +81,10 @@ Result<Intake> read_reported_intake(redis::Client& client, const std::string& ke
         return Error{ErrorCode::unavailable, key + " in Redis is not ours: " + reply.text};
     Intake sum;
     for (const redis::Reply& each : reply.elements) {
-        const auto [accepted, rejected, waiting] = numbers_of(each.text);
-        sum.accepted += accepted;
-        sum.rejected += rejected;
-        sum.spooled += waiting;
+        const Intake said = report_of(each.text);
+        sum.accepted += said.accepted;
+        sum.rejected += said.rejected;
+        sum.spooled += said.spooled;
     }
     return sum;
 }

@@ -36,7 +36,10 @@ struct Intake {
 };
 using ReadIntake = std::function<Result<Intake>(redis::Client&)>;
 
-// The sum of what collectors report to the hash `key` (collector/intake_report.hpp).
+// The sum of what collectors report to the hash `key` (collector/intake_report.hpp). Fields that an
+// older version has left there ("accepted rejected spooled drained milliseconds") still tell what
+// was accepted, but not what waits: their collectors are gone, and what had waited is told by who
+// works on that spool now. Told twice, it would hide the loss of as many events.
 Result<Intake> read_reported_intake(redis::Client& client, const std::string& key);
 
 struct PartitionBooks {

@@ -88,6 +88,16 @@ TEST_F(PipelineStatusTest, SumsWhatCollectorsReport) {
     EXPECT_EQ(read_reported_intake(client, "text").error().code, ErrorCode::unavailable);
 }
 
+// Which said how many had ever been spooled, and drained, where now stands what waits.
+TEST_F(PipelineStatusTest, WhatAnOlderVersionReportedHidesNoLoss) {
+    tell({"HSET", "reports", "a:8085/17", "7 1 4 2 99", "spool-a", "0 0 0 99 a:8085"});
+    const Intake sum = read_reported_intake(client, "reports").value();
+    EXPECT_EQ(sum.accepted, 7);
+    EXPECT_EQ(sum.rejected, 1);
+    EXPECT_EQ(sum.spooled, 0);
+    EXPECT_EQ(status(sum).difference(), 2) << "7 accepted, 5 in the log";
+}
+
 TEST_F(PipelineStatusTest, TellsTheChangeFromRowToRow) {
     EXPECT_EQ(reconcile(100), Reconciler::Written::row);
     EXPECT_EQ(reconcile(100), Reconciler::Written::nothing) << "another processor was first";
