@@ -187,13 +187,14 @@ bool KafkaConsumer::passes_hole(Partition partition, Cursor& cursor, Offset end)
     const Status read = reader_.read(partition, cursor.next, end, there);
     if (read && there.records.empty()) {
         cursor.has_holes = true;
-        logger_.warn(
-            "offsets without records are passed over and booked as expired, here and "
-            "behind: does a transactional producer write to this topic?",
-            {{"topic", std::string_view(topic_)},
-             {"partition", static_cast<std::int64_t>(partition.value)},
-             {"from", cursor.next.value},
-             {"to", end.value}});
+        if (holes_told_.insert(partition).second)
+            logger_.warn(
+                "offsets without records are passed over and booked as expired, here and "
+                "behind: does a transactional producer write to this topic?",
+                {{"topic", std::string_view(topic_)},
+                 {"partition", static_cast<std::int64_t>(partition.value)},
+                 {"from", cursor.next.value},
+                 {"to", end.value}});
         return true;
     }
     cursor.applied = false;
@@ -333,8 +334,10 @@ void KafkaConsumer::apply_positions() {
         return;
     }
     must_apply_ = false;
-    for (auto& [partition, cursor] : cursors_)
+    for (auto& [partition, cursor] : cursors_) {
         cursor.applied = cursor.sought;
+        cursor.has_holes = false;  // of all: what librdkafka had of the others is read anew as well
+    }
 }
 
 // What librdkafka had is stopped first. To be told to stop once more before that is done ends the

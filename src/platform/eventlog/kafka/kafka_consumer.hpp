@@ -8,7 +8,7 @@
 // the position we stand at is dropped. Before one that lies behind it is a hole: the marker of a
 // transaction, records of one that was aborted, or a message that was lost on the way. What is lost
 // is lost beside an assignment, so the first hole behind each is read by a second reader: if there
-// is nothing it is passed over, with a line in the log.
+// is nothing it is passed over, with a line in the log for the first of a partition.
 //
 // Values are copied once, into memory of our own with readable bytes behind them.
 //
@@ -18,6 +18,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "platform/eventlog/event_log.hpp"
@@ -80,7 +81,8 @@ private:
     Handle handle_;
     rd_kafka_queue_s* queue_ = nullptr;
     const observability::Logger logger_{"kafka"};
-    Cursors cursors_;              // of what the group has given us
+    Cursors cursors_;  // of what the group has given us
+    std::set<Partition> holes_told_;
     std::int32_t unassigned_ = 0;  // partitions of a reader without a group, until the first poll
     bool must_apply_ = false;
     bool must_unassign_ = false;
