@@ -36,7 +36,7 @@ LOOK_AGAIN_S = 0.2
 INSTANCE_OFFSET = 100
 # Redis reads an append-only file that ends within a transaction as if it did not, and counts half a
 # flush twice: what a torn write left is cut off before each start.
-MEND_THEN_RUN = '"$1" mend-redis "$2" || exit; shift 2; exec "$@"'
+MEND_THEN_RUN = '"$1" mend-redis --may-be-new "$2" || exit; shift 2; exec "$@"'
 
 
 def say(text):

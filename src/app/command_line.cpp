@@ -46,6 +46,7 @@ struct Parsed {
     std::string replay_shift;
     bool describe = false;
     std::string redis_directory;
+    bool redis_may_be_new = false;
     SignClick sign;
     dlt::DltOptions dlt;
     RebuildOptions rebuild;
@@ -162,12 +163,19 @@ int check_config(const Parsed& parsed) {
     return 0;
 }
 
-int mend_redis(const std::string& directory) {
-    const auto cut = redis::cut_torn_tail(directory);
-    if (!cut)
-        throw std::runtime_error(cut.error().message);
-    if (cut.value() > 0)
-        std::cout << cut.value() << " bytes cut off that a torn write had left\n";
+int mend_redis(const std::string& directory, bool may_be_new) {
+    if (may_be_new && !redis::append_only_file(directory)) {
+        std::cout << directory << ": no append-only file yet\n";
+        return 0;
+    }
+    const auto mended = redis::mend_append_only_file(directory);
+    if (!mended)
+        throw std::runtime_error(mended.error().message);
+    std::cout << mended.value().file.string() << ": ";
+    if (mended.value().cut_bytes > 0)
+        std::cout << mended.value().cut_bytes << " bytes cut off that a torn write had left\n";
+    else
+        std::cout << "whole\n";
     return 0;
 }
 
@@ -278,6 +286,8 @@ int run(int argc, char** argv) {
     mend->add_option("directory", parsed.redis_directory, "Redis' own, its `dir`")
         ->required()
         ->check(CLI::ExistingDirectory);
+    mend->add_flag("--may-be-new", parsed.redis_may_be_new,
+                   "exit with 0 though there is no append-only file: before a first start");
     auto* sign = cli.add_subcommand("sign-click", "signs the target of a click redirect");
     add_sign_options(*sign, parsed.sign);
     try {
@@ -307,7 +317,7 @@ int run(int argc, char** argv) {
     if (*check)
         return check_config(parsed);
     if (*mend)
-        return mend_redis(parsed.redis_directory);
+        return mend_redis(parsed.redis_directory, parsed.redis_may_be_new);
     return sign_click(parsed.sign);
 }
 

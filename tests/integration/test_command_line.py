@@ -205,3 +205,39 @@ def test_items_of_a_yaml_list_may_hold_commas(run, tmp_path):
                     "    - nonsense\n", encoding="utf-8")
     told = run("processor", "--kafka", "127.0.0.1:1", "--config", file)
     assert "item 3 of 3 " in told.stderr and "nonsense" not in told.stderr
+
+
+def test_a_torn_append_only_file_is_mended_and_named(run, tmp_path):
+    folder = tmp_path / "appendonlydir"
+    folder.mkdir()
+    (folder / "appendonly.aof.manifest").write_text(
+        "file appendonly.aof.1.incr.aof seq 1 type i\n", encoding="utf-8")
+    file = folder / "appendonly.aof.1.incr.aof"
+    whole = b"*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n"
+    file.write_bytes(whole + b"*1\r\n$5\r\nMULTI\r\n")
+    told = run("mend-redis", tmp_path)
+    assert (told.returncode, told.stderr) == (0, "")
+    assert told.stdout == f"{file}: 15 bytes cut off that a torn write had left\n"
+    assert file.read_bytes() == whole
+    assert run("mend-redis", tmp_path).stdout == f"{file}: whole\n"
+    file.write_bytes(b"SELECT 0\r\n")
+    told = run("mend-redis", tmp_path)
+    assert told.returncode == 1
+    assert_one_line(told.stderr, str(file), "damaged", "redis-check-aof --fix")
+    assert file.read_bytes() == b"SELECT 0\r\n"
+
+
+def test_without_an_append_only_file_nothing_was_mended(run, tmp_path):
+    told = run("mend-redis", tmp_path)
+    assert (told.returncode, told.stdout) == (1, "")
+    assert_one_line(told.stderr, str(tmp_path / "appendonlydir"), "`dir`", "appenddirname")
+    told = run("mend-redis", "--may-be-new", tmp_path)
+    assert (told.returncode, told.stderr) == (0, "")
+    assert str(tmp_path) in told.stdout
+
+
+def test_the_append_only_file_of_a_running_redis_is_left_alone(run, adtally):
+    directory = adtally.redis.config_get("dir")["dir"]
+    told = run("mend-redis", directory)
+    assert (told.returncode, told.stdout) == (1, "")
+    assert_one_line(told.stderr, directory, "stop it first")

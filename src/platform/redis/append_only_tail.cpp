@@ -1,8 +1,11 @@
 #include "platform/redis/append_only_tail.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <fstream>
 #include <optional>
@@ -17,6 +20,7 @@ namespace {
 
 constexpr std::size_t buffer_bytes = 1 << 20;
 constexpr std::size_t max_line_bytes = 64;
+constexpr std::string_view manifest_name = "appendonlydir/appendonly.aof.manifest";
 constexpr std::size_t longest_name_of_interest = 5;  // MULTI
 
 enum class Read : std::uint8_t { whole, cut_short, damaged };
@@ -108,21 +112,6 @@ private:
     std::uint64_t position_ = 0;
 };
 
-// The file that Redis appends to: the last one of type i, as in
-// `file appendonly.aof.3.incr.aof seq 3 type i`.
-std::optional<std::filesystem::path> appended_file(const std::filesystem::path& directory) {
-    const std::filesystem::path folder = directory / "appendonlydir";
-    std::ifstream manifest{folder / "appendonly.aof.manifest"};
-    std::optional<std::filesystem::path> last;
-    for (std::string line; std::getline(manifest, line);) {
-        constexpr std::string_view before = "file ";
-        const std::size_t end = line.find(' ', before.size());
-        if (line.starts_with(before) && end != std::string::npos && line.ends_with(" type i"))
-            last = folder / line.substr(before.size(), end - before.size());
-    }
-    return last;
-}
-
 // Where the file ends as far as it is whole; nothing if it is damaged.
 std::optional<std::uint64_t> whole_bytes(CommandReader& reader) {
     std::uint64_t whole = 0;
@@ -147,26 +136,83 @@ std::optional<std::uint64_t> whole_bytes(CommandReader& reader) {
     return whole;
 }
 
-}  // namespace
-
-Result<std::uint64_t> cut_torn_tail(const std::filesystem::path& directory) {
-    const std::optional<std::filesystem::path> file = appended_file(directory);
+// Of one file. `not_found` when it cannot be read, `corrupt` when it is damaged.
+Result<std::uint64_t> cut_tail_of(const std::filesystem::path& file) {
     std::error_code error;
-    if (!file)
-        return std::uint64_t{0};
-    const std::uintmax_t size = std::filesystem::file_size(*file, error);
-    CommandReader reader{*file};
+    const std::uintmax_t size = std::filesystem::file_size(file, error);
+    CommandReader reader{file};
     if (error || !reader.is_open())
-        return std::uint64_t{0};  // Redis will say what it misses
+        return Error{ErrorCode::not_found,
+                     fmt::format("{}, which the manifest names, cannot be read: see that it is "
+                                 "there, and whose it is",
+                                 file.string())};
     const std::optional<std::uint64_t> whole = whole_bytes(reader);
-    if (!whole || *whole >= size)
+    if (!whole)
+        return Error{ErrorCode::corrupt,
+                     fmt::format("{} is damaged, not only torn off, and was left as it is: save a "
+                                 "copy, then run redis-check-aof --fix on its manifest",
+                                 file.string())};
+    if (*whole >= size)
         return std::uint64_t{0};
-    std::filesystem::resize_file(*file, *whole, error);
+    std::filesystem::resize_file(file, *whole, error);
     if (error)
         return Error{ErrorCode::unavailable,
                      fmt::format("the torn end of {} cannot be cut off: {}; make it writable",
-                                 file->string(), error.message())};
+                                 file.string(), error.message())};
     return size - *whole;
+}
+
+// A lease to read is given only while nobody has the file open to write.
+bool is_being_written(const std::filesystem::path& file) {
+    const int descriptor = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0)
+        return false;
+    const bool refused = ::fcntl(descriptor, F_SETLEASE, F_RDLCK) < 0 && errno == EAGAIN;
+    ::close(descriptor);
+    return refused;
+}
+
+}  // namespace
+
+// The file that Redis appends to: the last one of type i, as in
+// `file appendonly.aof.3.incr.aof seq 3 type i`.
+std::optional<std::filesystem::path> append_only_file(const std::filesystem::path& directory) {
+    const std::filesystem::path named = directory / manifest_name;
+    std::ifstream manifest{named};
+    std::optional<std::filesystem::path> last;
+    for (std::string line; std::getline(manifest, line);) {
+        constexpr std::string_view before = "file ";
+        const std::size_t end = line.find(' ', before.size());
+        if (line.starts_with(before) && end != std::string::npos && line.ends_with(" type i"))
+            last = named.parent_path() / line.substr(before.size(), end - before.size());
+    }
+    return last;
+}
+
+Result<std::uint64_t> cut_torn_tail(const std::filesystem::path& directory) {
+    const std::optional<std::filesystem::path> file = append_only_file(directory);
+    if (!file)
+        return std::uint64_t{0};
+    auto cut = cut_tail_of(*file);
+    const bool left_to_redis = !cut && (cut.error().code == ErrorCode::not_found ||
+                                        cut.error().code == ErrorCode::corrupt);
+    return left_to_redis ? Result<std::uint64_t>{std::uint64_t{0}} : cut;
+}
+
+Result<MendedFile> mend_append_only_file(const std::filesystem::path& directory) {
+    const std::optional<std::filesystem::path> file = append_only_file(directory);
+    if (!file)
+        return Error{ErrorCode::not_found,
+                     fmt::format("{} names no append-only file: give the `dir` of a Redis with "
+                                 "appendonly yes; one with another appenddirname or "
+                                 "appendfilename is mended by redis-check-aof --fix",
+                                 (directory / manifest_name).string())};
+    if (is_being_written(*file))
+        return Error{ErrorCode::conflict,
+                     fmt::format("{} is being written, as by a running Redis: stop it first",
+                                 file->string())};
+    ADTALLY_TRY(const std::uint64_t cut, cut_tail_of(*file));
+    return MendedFile{*file, cut};
 }
 
 }  // namespace adtally::redis

@@ -14,6 +14,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 
 #include "base/result.hpp"
 
@@ -22,5 +23,18 @@ namespace adtally::redis {
 // `directory` is Redis' working directory; nobody may write there meanwhile. Returns how many bytes
 // were cut off, 0 for a whole file, a damaged one and none.
 Result<std::uint64_t> cut_torn_tail(const std::filesystem::path& directory);
+
+// The file that the Redis of this directory appends to; nothing where it has none, or has it under
+// another name than Redis' own appenddirname and appendfilename.
+std::optional<std::filesystem::path> append_only_file(const std::filesystem::path& directory);
+
+// The same for somebody who asked for it, and has to know what came of it.
+struct MendedFile {
+    std::filesystem::path file;
+    std::uint64_t cut_bytes = 0;
+};
+// Fails when there is no file, `corrupt` when it is damaged, and with `conflict` when a program has
+// it open to write. The system tells that only to the file's owner and to root.
+Result<MendedFile> mend_append_only_file(const std::filesystem::path& directory);
 
 }  // namespace adtally::redis

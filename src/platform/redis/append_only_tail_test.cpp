@@ -107,6 +107,26 @@ TEST_F(AppendOnlyTailTest, NoFileIsNoError) {
     EXPECT_EQ(cut_torn_tail(directory_.path() / "nowhere").value(), 0u);
 }
 
+TEST_F(AppendOnlyTailTest, WhoAsksForItIsToldWhatCameOfIt) {
+    EXPECT_EQ(mend_append_only_file(directory_.path() / "nowhere").error().code,
+              ErrorCode::not_found);
+    EXPECT_EQ(mend_append_only_file(directory_.path()).error().code, ErrorCode::not_found)
+        << "the manifest names one, which is not there";
+    const path file = incremental(transaction_ + "*1\r\n$5\r\nMULTI\r\n");
+    {
+        const std::ofstream writer{file, std::ios::binary | std::ios::app};
+        EXPECT_EQ(mend_append_only_file(directory_.path()).error().code, ErrorCode::conflict);
+    }
+    const std::ifstream reader{file};  // as a backup does
+    const MendedFile mended = mend_append_only_file(directory_.path()).value();
+    EXPECT_EQ(mended.file, file);
+    EXPECT_EQ(mended.cut_bytes, 15u);
+    EXPECT_EQ(content(file), transaction_);
+    EXPECT_EQ(mend_append_only_file(directory_.path()).value().cut_bytes, 0u);
+    incremental("SET k v\r\n" + transaction_);
+    EXPECT_EQ(mend_append_only_file(directory_.path()).error().code, ErrorCode::corrupt);
+}
+
 // The trace that Redis alone gets wrong: half of a script is there again after the second start.
 TEST(AppendOnlyTail, AScriptThatWasTornIsNotHalfDoneAfterTwoStarts) {
     constexpr std::string_view script =
