@@ -71,10 +71,16 @@ std::vector<std::unique_ptr<alerts::AlertSink>> sinks_from(const config::Setting
     return sinks;
 }
 
-alerts::AlertOptions alert_options(redis::ClientOptions redis, std::string instance) {
+alerts::AlertOptions alert_options(redis::ClientOptions redis, std::string instance,
+                                   const eventlog::EventLog& log) {
     alerts::AlertOptions options;
     options.redis = std::move(redis);
     options.instance = std::move(instance);
+    options.topic = topic;
+    options.log_id = [&log]() -> Result<std::string> {
+        ADTALLY_TRY(const auto info, log.topic(topic));
+        return info.log_id;
+    };
     return options;
 }
 
@@ -105,7 +111,7 @@ ProcessorService::Loop::Loop(const Collaborators& with,
 
 ProcessorService::ProcessorService(const LaunchOptions& launch, Collaborators with)
     : thresholds_(thresholds_from(with.configuration.current())),
-      alerts_(alert_options(with.redis, with.instance),
+      alerts_(alert_options(with.redis, with.instance, with.log),
               sinks_from(with.configuration.current(), with.log, hub_, with.clock), with.clock,
               metrics_, with.crash_points),
       workers_(with.redis, api_threads, api_queue),

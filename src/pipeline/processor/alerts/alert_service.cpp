@@ -11,6 +11,19 @@ namespace adtally::alerts {
 
 namespace keys = redis_sink::keys;
 
+namespace {
+
+// No: Redis counts another log, whose incidents are another installation's, or none yet.
+Result<bool> is_ours(redis::Client& client, const AlertOptions& options) {
+    if (!options.log_id)
+        return true;
+    ADTALLY_TRY(const auto ours, options.log_id());
+    ADTALLY_TRY(const auto bound, client.command({"GET", keys::log_binding(options.topic)}));
+    return bound.text == ours;
+}
+
+}  // namespace
+
 void StopSignal::request() {
     std::lock_guard lock(mutex_);
     requested_ = true;
@@ -43,6 +56,11 @@ public:
                                   "Attempts that a sink did not take; they are repeated",
                                   {{"sink", sink_->name()}})),
           beginning_(std::to_string(clock.wall().value - 60'000) + "-0") {}
+
+    Status begin() {
+        ADTALLY_TRY(const bool bound, is_ours(client_, options_));
+        return bound ? prepare() : ok();
+    }
 
     // A sink without a cursor is told what happens from now on, not history. "Now" is when this
     // worker was made, less a minute for clocks that differ: Redis may be away until later.
@@ -114,6 +132,11 @@ private:
         SteadyTime now = clock_.steady();
         if (held_ && now - renewed_ < options_.lease / 3)
             return true;
+        ADTALLY_TRY(const bool bound, is_ours(client_, options_));
+        if (!bound) {
+            held_ = false;
+            return false;
+        }
         std::string key = keys::delivery_lease(sink_name_);
         std::string span = std::to_string(options_.lease.count());
         ADTALLY_TRY(client_.command({"SET", key, options_.instance, "NX", "PX", span}));
@@ -166,7 +189,7 @@ AlertService::~AlertService() {
 
 void AlertService::start() {
     for (auto& worker : workers_)
-        (void)worker->prepare();  // Redis away: the worker tries again
+        (void)worker->begin();  // Redis away: the worker tries again
     for (auto& worker : workers_)
         threads_.emplace_back([&worker = *worker] {
             pthread_setname_np(pthread_self(), "proc-alert");
@@ -191,6 +214,8 @@ void AlertService::sweep() {
     std::string quiet = std::to_string(options_.quiet_closes_after.count());
     std::string cursors[] = {"0", "0"};
     while (!stop_.wait(options_.sweep_interval)) {
+        if (const auto bound = is_ours(client, options_); !bound || !bound.value())
+            continue;
         std::string now = std::to_string(clock_.wall().value);
         std::string_view names[] = {keys::open_incidents, keys::anomalies, keys::ad_windows,
                                     keys::campaign_windows};

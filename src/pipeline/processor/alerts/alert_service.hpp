@@ -12,6 +12,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -19,6 +20,7 @@
 #include <vector>
 
 #include "base/crash_points.hpp"
+#include "base/result.hpp"
 #include "pipeline/processor/alerts/sink.hpp"
 #include "platform/observability/metrics.hpp"
 #include "platform/redis/client.hpp"
@@ -28,6 +30,10 @@ namespace adtally::alerts {
 struct AlertOptions {
     redis::ClientOptions redis;
     std::string instance;  // who holds the leases
+    // The log whose incidents are told: in a Redis that counts another one nothing is told, and
+    // nothing written. Without it every Redis is ours.
+    std::function<Result<std::string>()> log_id = nullptr;
+    std::string topic = "ad-events";
     Milliseconds poll_interval{200};
     Milliseconds lease{15'000};
     Milliseconds backoff_min{1'000};

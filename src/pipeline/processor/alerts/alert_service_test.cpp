@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <functional>
 #include <set>
 
@@ -73,6 +74,7 @@ protected:
         options.poll_interval = Milliseconds{5};
         options.backoff_min = Milliseconds{5};
         options.backoff_max = Milliseconds{10};
+        options.log_id = log_id_;
         options.lease = Milliseconds{30'000};  // given back at stop(); never runs out in a test
         std::vector<std::unique_ptr<AlertSink>> sinks;
         sinks.push_back(std::make_unique<FakeSink>("one", one_));
@@ -98,6 +100,7 @@ protected:
     CrashPoints crash_points_;
     Delivered one_;
     Delivered two_;
+    std::function<Result<std::string>()> log_id_;
 };
 
 TEST_F(AlertServiceTest, DeliversToEverySinkOnceAndInOrder) {
@@ -201,6 +204,23 @@ TEST(Webhook, IsSignedOverTimeAndBody) {
     // echo -n '1700000000.{}' | openssl dgst -sha256 -hmac secret
     EXPECT_EQ(sign_webhook("secret", 1'700'000'000, "{}"),
               "t=1700000000,v1=b8569b78799ff9e3cbff0fc2d63a33a2b57f3282abd07c37ae5e8e7d79a5f163");
+}
+
+TEST_F(AlertServiceTest, IncidentsOfAnotherLogAreNotOurs) {
+    std::atomic<int> asked = 0;
+    log_id_ = [&asked] {
+        ++asked;
+        return Result<std::string>{"log-2"};
+    };
+    ASSERT_TRUE(client_.command({"SET", "adtally:log:ad-events", "log-1"}).has_value());
+    report("i-1", "OPEN");
+    auto service = start();
+    eventually([&] { return asked > 20; });
+    EXPECT_EQ(client_.command({"DBSIZE"}).value().integer, 2) << "neither lease nor cursor";
+    EXPECT_TRUE(one_.all().empty());
+    ASSERT_TRUE(client_.command({"SET", "adtally:log:ad-events", "log-2"}).has_value());
+    eventually([&] { return one_.all().size() == 1 && two_.all().size() == 1; });
+    service->stop();
 }
 
 }  // namespace
