@@ -14,10 +14,13 @@ namespace keys = redis_sink::keys;
 namespace {
 
 // No: Redis counts another log, whose incidents are another installation's, or none yet.
-Result<bool> is_ours(redis::Client& client, const AlertOptions& options) {
+// `ours`: asked once, alerts go out also while the log is away.
+Result<bool> is_ours(redis::Client& client, const AlertOptions& options, std::string& ours) {
     if (!options.log_id)
         return true;
-    ADTALLY_TRY(const auto ours, options.log_id());
+    if (ours.empty()) {
+        ADTALLY_TRY(ours, options.log_id());
+    }
     ADTALLY_TRY(const auto bound, client.command({"GET", keys::log_binding(options.topic)}));
     return bound.text == ours;
 }
@@ -58,7 +61,7 @@ public:
           beginning_(std::to_string(clock.wall().value - 60'000) + "-0") {}
 
     Status begin() {
-        ADTALLY_TRY(const bool bound, is_ours(client_, options_));
+        ADTALLY_TRY(const bool bound, is_ours(client_, options_, log_id_));
         return bound ? prepare() : ok();
     }
 
@@ -132,7 +135,7 @@ private:
         SteadyTime now = clock_.steady();
         if (held_ && now - renewed_ < options_.lease / 3)
             return true;
-        ADTALLY_TRY(const bool bound, is_ours(client_, options_));
+        ADTALLY_TRY(const bool bound, is_ours(client_, options_, log_id_));
         if (!bound) {
             held_ = false;
             return false;
@@ -169,6 +172,7 @@ private:
     observability::Counter& failed_;
     observability::Logger logger_{"data-processor"};
     const std::string beginning_;
+    std::string log_id_;
     std::string cursor_;
     bool held_ = false;
     SteadyTime renewed_{};
@@ -210,11 +214,12 @@ void AlertService::stop() {
 
 void AlertService::sweep() {
     redis::Client client(options_.redis);
+    std::string log_id;
     redis::Script script(redis_sink::sweep_script_source());
     std::string quiet = std::to_string(options_.quiet_closes_after.count());
     std::string cursors[] = {"0", "0"};
     while (!stop_.wait(options_.sweep_interval)) {
-        if (const auto bound = is_ours(client, options_); !bound || !bound.value())
+        if (const auto bound = is_ours(client, options_, log_id); !bound || !bound.value())
             continue;
         std::string now = std::to_string(clock_.wall().value);
         std::string_view names[] = {keys::open_incidents, keys::anomalies, keys::ad_windows,
