@@ -18,6 +18,7 @@ namespace {
 constexpr std::size_t records_at_once = 10'000;
 constexpr Milliseconds patience{5'000};
 constexpr Milliseconds pause{1'000};  // between two readers
+constexpr Milliseconds longest_pause{45'000};
 
 std::optional<domain::PricingModel> parse_model(std::string_view text) {
     if (text == "CPM")
@@ -103,7 +104,8 @@ Status CatalogueReader::begin_anew(Error why) {
     missing_.clear();
     unsought_.reset();
     if (loaded_)
-        again_ = Deadline::after(std::max(pause, 20 * std::exchange(asked_for_, {})));
+        again_ = Deadline::after(
+            std::clamp<Milliseconds>(20 * std::exchange(asked_for_, {}), pause, longest_pause));
     return why_ = std::move(why);
 }
 
