@@ -18,6 +18,13 @@ std::string canonical(const Event& event) {
     return text;
 }
 
+bool read(std::string_view json, Event& into) {
+    static CanonicalReader reader;
+    static std::string roomy;  // the event's views live in it
+    roomy.assign(json).append(decode_padding, '"');
+    return reader.read({roomy.data(), json.size()}, into);
+}
+
 // What the collector stores of `json`.
 std::string stored(std::string_view json) {
     Decoding decoding;
@@ -30,27 +37,25 @@ std::string stored(std::string_view json) {
 }
 
 TEST(CanonicalReader, ReadsWhatTheEncoderWrites) {
-    CanonicalReader reader;
     Event event;
     for (const std::string& json :
          {stored(testing::example), stored(testing::event_with("")),
           stored(testing::event_with(R"(,"cost_micros":0)")),
           stored(testing::event_with(R"(,"user_agent":"é","attributes":{"a":"1","b":""})")),
           stored(testing::event_with(R"(,"timestamp":"2000-02-29T23:59:59.999Z")"))}) {
-        ASSERT_TRUE(reader.read(json, event)) << json;
+        ASSERT_TRUE(read(json, event)) << json;
         EXPECT_EQ(canonical(event), json);
     }
 }
 
 TEST(CanonicalReader, LeavesToOthersWhatIsWrittenOtherwise) {
-    CanonicalReader reader;
     Event event;
     const std::string json = stored(testing::example);
-    EXPECT_FALSE(reader.read(" " + json, event));
-    EXPECT_FALSE(reader.read(json + " ", event));
-    EXPECT_FALSE(reader.read(json.substr(0, json.size() - 1), event));
-    EXPECT_FALSE(reader.read("", event));
-    EXPECT_FALSE(reader.read(stored(testing::event_with(R"(,"user_agent":"a\"b")")), event));
+    EXPECT_FALSE(read(" " + json, event));
+    EXPECT_FALSE(read(json + " ", event));
+    EXPECT_FALSE(read(json.substr(0, json.size() - 1), event));
+    EXPECT_FALSE(read("", event));
+    EXPECT_FALSE(read(stored(testing::event_with(R"(,"user_agent":"a\"b")")), event));
 }
 
 // A space in front is what only the general reader takes: whatever the other one reads, it reads
@@ -65,7 +70,6 @@ TEST(CanonicalReader, AgreesWithTheGeneralReaderOnMutatedRecords) {
     const std::string spice = "{}[]\",:\\0123456789.-TZUSD \x01\x7F\xC3\xA9\xFF";
     const std::array records{stored(testing::example), stored(testing::event_with("")),
                              stored(testing::event_with(R"(,"attributes":{"a":"1","b":"2"})"))};
-    CanonicalReader reader;
     Event event;
     int accepted = 0;
     for (int round = 0; round < 100'000; ++round) {
@@ -77,7 +81,7 @@ TEST(CanonicalReader, AgreesWithTheGeneralReaderOnMutatedRecords) {
             json.insert(at, 1, spice[below(spice.size())]);
         else
             json[at] = spice[below(spice.size())];
-        if (!reader.read(json, event))
+        if (!read(json, event))
             continue;
         ++accepted;
         Decoding general;

@@ -23,7 +23,8 @@ protected:
                  std::to_string(campaign));
     }
     std::int64_t price(std::int64_t campaign) const {
-        domain::Event event = to_event({.campaign = campaign, .id = "e"});
+        const TestEvent made{.campaign = campaign, .id = "e"};  // the event views it
+        domain::Event event = to_event(made);
         event.has_cost = false;
         return catalogue_.cost_of(event).value;
     }

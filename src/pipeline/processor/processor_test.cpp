@@ -388,7 +388,8 @@ TEST_F(ProcessorTest, AReaderThatHasEndedIsReplaced) {
     };
     std::int64_t events = 0;
     const auto put_unpriced = [&] {
-        domain::Event event = to_event({.id = std::to_string(events++)});
+        const TestEvent made{.id = std::to_string(events++)};  // the event views it
+        domain::Event event = to_event(made);
         event.has_cost = false;
         std::string text;
         domain::append_canonical(event, text);
