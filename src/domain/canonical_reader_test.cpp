@@ -9,14 +9,9 @@
 namespace adtally::domain {
 namespace {
 
+using testing::canonical;
 using testing::Decoding;
 using testing::outcome;
-
-std::string canonical(const Event& event) {
-    std::string text;
-    append_canonical(event, text);
-    return text;
-}
 
 bool read(std::string_view json, Event& into) {
     static CanonicalReader reader;

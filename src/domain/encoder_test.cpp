@@ -6,15 +6,10 @@
 namespace adtally::domain {
 namespace {
 
+using testing::canonical;
 using testing::Decoding;
 using testing::event_with;
 using testing::now;
-
-std::string canonical(const Event& event) {
-    std::string text;
-    append_canonical(event, text);
-    return text;
-}
 
 TEST(Encoder, TheExampleHasTheseBytes) {
     Decoding decoding;

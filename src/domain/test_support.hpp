@@ -28,6 +28,12 @@ inline std::string event_with(std::string_view more) {
     return json;
 }
 
+inline std::string canonical(const Event& event) {
+    std::string text;
+    append_canonical(event, text);
+    return text;
+}
+
 // A decoder and the event it decodes into.
 struct Decoding {
     std::string input;

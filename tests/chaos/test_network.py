@@ -11,14 +11,13 @@ from random import Random
 
 import pytest
 
-from support.books import assert_exact, figures
-from support.load import HASTY_ADS, Load
+from support.books import finish_exactly
+from support.load import Load
 from support.network import ProxiedCluster
-from support.wait import eventually, let_pass
+from support.wait import let_pass
 
 ROUNDS = int(os.environ.get("CHAOS_NETWORK_ROUNDS", "2"))
 MOST_SECONDS_BETWEEN = 1.0
-COUNTED_SECONDS = 120.0
 ALL = "all links"
 
 # What happens to a link, and how many seconds it lasts. A session of the consumer group ends after
@@ -69,14 +68,8 @@ def test_the_network_fails_between_the_parts(cluster, oracle, seed, record_prope
             # Collection goes on meanwhile: what Kafka does not take is spooled.
             load.wait_for(20)
             cluster.heal()
-        cluster.wait_ready()
-        load.wait_for(100)
-        load.finish()
-    eventually(lambda: cluster.spooled() == 0, COUNTED_SECONDS, "empty spools")
-    assert set(oracle.possible()) <= set(HASTY_ADS)
-    status = assert_exact(cluster, oracle, COUNTED_SECONDS)
+        finish_exactly(cluster, load, oracle, record_property, faults=len(FAULTS) * ROUNDS,
+                       connections={name: link.connections
+                                    for name, link in cluster.links.items()})
     assert all(link.bytes > 0 for link in cluster.links.values())
-    figures(record_property, oracle, status, answers=dict(load.answers),
-            faults=len(FAULTS) * ROUNDS,
-            connections={name: link.connections for name, link in cluster.links.items()})
     assert set(load.answers) == {202}

@@ -2,7 +2,10 @@
 
 import requests
 
+from support.load import HASTY_ADS
 from support.wait import eventually
+
+COUNTED_SECONDS = 120.0
 
 
 def wait_counted(adtally, deadline=60.0):
@@ -44,3 +47,18 @@ def get(url, expected=200):
     answer = requests.get(url, timeout=10)
     assert answer.status_code == expected, f"{url}: {answer.status_code} {answer.text}"
     return answer.json()
+
+
+def finish_exactly(cluster, load, oracle, record_property, **more):
+    """The end of a chaos test: all is well again, and what was acknowledged is counted. Returns the
+    pipeline's status."""
+    cluster.wait_ready()
+    load.wait_for(100)
+    load.finish()
+    eventually(lambda: cluster.spooled() == 0, COUNTED_SECONDS, "empty spools")
+    assert set(oracle.possible()) <= set(HASTY_ADS)
+    status = assert_exact(cluster, oracle, COUNTED_SECONDS)
+    # Reported twice a second: also of collectors that ended with something in their spools.
+    eventually(lambda: cluster.pipeline_status()["spooled"] == 0, 10, "reports of empty spools")
+    figures(record_property, oracle, status, answers=dict(load.answers), **more)
+    return status

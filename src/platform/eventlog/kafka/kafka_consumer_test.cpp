@@ -16,13 +16,13 @@
 
 #include "platform/eventlog/checksum.hpp"
 #include "platform/eventlog/kafka/kafka_log.hpp"
+#include "platform/eventlog/kafka/mock_broker.hpp"
 
 namespace adtally::eventlog::kafka {
 namespace {
 
 using testing::HasSubstr;
 
-constexpr std::int32_t partitions = 4;
 constexpr Milliseconds patience{20'000};
 // Keys of Kafka's protocol.
 constexpr std::int16_t produce = 0;
@@ -70,21 +70,9 @@ std::string batch_of(Kind kind) {
     return batch.number(sum, 4).add(body.text).text;
 }
 
-class MockBroker {
+// Takes any bytes for a batch.
+class WritableBroker : public MockBroker {
 public:
-    MockBroker() {
-        rd_kafka_conf_t* conf = rd_kafka_conf_new();
-        char reason[256];
-        rd_kafka_conf_set(conf, "log_level", "0", reason, sizeof reason);
-        handle_.reset(rd_kafka_new(RD_KAFKA_PRODUCER, conf, reason, sizeof reason));
-        cluster_ = rd_kafka_mock_cluster_new(handle_.get(), 1);
-        rd_kafka_mock_topic_create(cluster_, "events", partitions, 1);
-    }
-    ~MockBroker() { rd_kafka_mock_cluster_destroy(cluster_); }
-
-    std::string address() const { return rd_kafka_mock_cluster_bootstraps(cluster_); }
-    rd_kafka_mock_cluster_t* get() const { return cluster_; }
-
     // Appended as it is; the broker gives it its offset.
     void write(std::int32_t partition, Kind kind) const {
         const std::string batch = batch_of(kind);
@@ -111,10 +99,6 @@ public:
         ASSERT_GT(::recv(socket, answer, sizeof answer, 0), 0);
         ::close(socket);
     }
-
-private:
-    Handle handle_;
-    rd_kafka_mock_cluster_t* cluster_ = nullptr;
 };
 
 class Listener final : public AssignmentListener {
@@ -178,7 +162,7 @@ protected:
     }
 
     const Partition one = partition_of("one", partitions);
-    MockBroker broker;
+    WritableBroker broker;
     std::unique_ptr<EventLog> log;
     Listener listener;
     std::unique_ptr<KafkaConsumer> consumer;

@@ -12,34 +12,12 @@
 #include <set>
 
 #include "platform/eventlog/kafka/kafka_producer.hpp"
+#include "platform/eventlog/kafka/mock_broker.hpp"
 
 namespace adtally::eventlog::kafka {
 namespace {
 
 using testing::HasSubstr;
-
-constexpr std::int32_t partitions = 4;
-
-class MockBroker {
-public:
-    MockBroker() {
-        rd_kafka_conf_t* conf = rd_kafka_conf_new();
-        char reason[256];
-        rd_kafka_conf_set(conf, "bootstrap.servers", "127.0.0.1:1", reason, sizeof reason);
-        rd_kafka_conf_set(conf, "log_level", "0", reason, sizeof reason);
-        handle_.reset(rd_kafka_new(RD_KAFKA_PRODUCER, conf, reason, sizeof reason));
-        cluster_ = rd_kafka_mock_cluster_new(handle_.get(), 1);
-        rd_kafka_mock_topic_create(cluster_, "events", partitions, 1);
-    }
-    ~MockBroker() { rd_kafka_mock_cluster_destroy(cluster_); }
-
-    std::string address() const { return rd_kafka_mock_cluster_bootstraps(cluster_); }
-    rd_kafka_mock_cluster_t* get() const { return cluster_; }
-
-private:
-    Handle handle_;
-    rd_kafka_mock_cluster_t* cluster_ = nullptr;
-};
 
 // Seeks everything to its begin; remembers what it has.
 class FromBegin final : public AssignmentListener {

@@ -10,6 +10,7 @@
 #include <future>
 
 #include "platform/eventlog/kafka/kafka_log.hpp"
+#include "platform/eventlog/kafka/mock_broker.hpp"
 
 namespace adtally::eventlog::kafka {
 namespace {
@@ -22,35 +23,19 @@ constexpr std::int16_t offset_fetch = 9;
 constexpr std::int16_t init_producer_id = 22;
 constexpr Milliseconds patience{20'000};
 
-class MockCluster {
+class MockCluster : public MockBroker {
 public:
-    MockCluster() {
-        char reason[256];
-        rd_kafka_conf_t* conf = rd_kafka_conf_new();
-        rd_kafka_conf_set(conf, "log_level", "0", reason, sizeof reason);
-        handle_.reset(rd_kafka_new(RD_KAFKA_PRODUCER, conf, reason, sizeof reason));
-        cluster_ = rd_kafka_mock_cluster_new(handle_.get(), 1);
-        rd_kafka_mock_topic_create(cluster_, "events", 2, 1);
-    }
-    ~MockCluster() { rd_kafka_mock_cluster_destroy(cluster_); }
-
-    ClusterSettings settings() const {
-        return {.bootstrap = rd_kafka_mock_cluster_bootstraps(cluster_), .properties = {}};
-    }
+    ClusterSettings settings() const { return {.bootstrap = address(), .properties = {}}; }
     void refuse(std::int16_t request, rd_kafka_resp_err_t with, int times = 100) {
         for (int i = 0; i < times; ++i)
-            rd_kafka_mock_push_request_errors(cluster_, request, 1, with);
+            rd_kafka_mock_push_request_errors(get(), request, 1, with);
     }
-
-private:
-    Handle handle_;
-    rd_kafka_mock_cluster_t* cluster_ = nullptr;
 };
 
 std::unique_ptr<EventLog> open(ClusterSettings cluster) {
     LogOptions options;
     options.cluster = std::move(cluster);
-    options.topics = {{"events", 2}};
+    options.topics = {{"events", partitions}};
     return open_kafka_log(options);
 }
 
