@@ -46,7 +46,7 @@ function(adtally_folder name)
     endif()
     if(benches AND ADTALLY_BENCH AND NOT ADTALLY_FUZZ)
         add_executable(${name}_bench ${benches})
-        target_link_libraries(${name}_bench PRIVATE ${name} ${ARG_PACKAGES}
+        target_link_libraries(${name}_bench PRIVATE ${name} ${ARG_PACKAGES} ${ARG_TEST_PACKAGES}
                                                     benchmark::benchmark_main)
     endif()
     if(fuzzers AND ADTALLY_FUZZ)

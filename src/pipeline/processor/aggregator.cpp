@@ -4,7 +4,6 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <string>
 #include <string_view>
-#include <tuple>
 
 #include "pipeline/processor/options.hpp"
 
@@ -48,25 +47,6 @@ struct TextHash {
 std::int64_t floor_div(std::int64_t a, std::int64_t b) {
     return a / b - (a % b < 0 ? 1 : 0);
 }
-
-// Sorts by `key` and merges neighbours with equal keys through `merge(into, from)`.
-template <class T, class Key, class Merge>
-void sort_and_merge(std::vector<T>& list, Key key, Merge merge) {
-    std::sort(list.begin(), list.end(), [&](const T& a, const T& b) { return key(a) < key(b); });
-    auto last = list.begin();
-    for (auto it = list.begin(); it != list.end(); ++it) {
-        if (it == list.begin())
-            continue;
-        if (key(*last) == key(*it))
-            merge(*last, *it);
-        else
-            *++last = *it;
-    }
-    if (!list.empty())
-        list.erase(last + 1, list.end());
-}
-
-constexpr auto merge_delta = [](auto& into, const auto& from) { into.delta.merge(from.delta); };
 
 }  // namespace
 
@@ -120,29 +100,9 @@ void Aggregator::roll_up(Deltas& into) {
         into.windows.push_back(
             {Entity::campaign, key.campaign, key.bucket, delta.impressions, delta.clicks});
     }
-    auto by_id = [](const EntityDelta& entry) { return entry.id; };
-    sort_and_merge(into.ads, by_id, merge_delta);
-    sort_and_merge(into.campaigns, by_id, merge_delta);
-    sort_and_merge(
-        into.hours, [](const HourDelta& entry) { return std::tuple(entry.ad, entry.hour); },
-        [](HourDelta& merged, const HourDelta& from) {
-            merged.delta.merge(from.delta);
-            merged.latest = std::max(merged.latest, from.latest);
-        });
-    sort_and_merge(
-        into.days, [](const DayDelta& entry) { return std::tuple(entry.ad, entry.day); },
-        merge_delta);
-    sort_and_merge(
-        into.windows,
-        [](const WindowDelta& entry) { return std::tuple(entry.entity, entry.id, entry.bucket); },
-        [](WindowDelta& merged, const WindowDelta& from) {
-            merged.impressions += from.impressions;
-            merged.clicks += from.clicks;
-        });
     for (const auto& [session, cell] : impl_->sessions)
         into.sessions.push_back({session, cell.clicks, cell.last_click});
-    std::sort(into.sessions.begin(), into.sessions.end(),
-              [](const SessionDelta& a, const SessionDelta& b) { return a.session < b.session; });
+    sort_and_merge(into);
 }
 
 }  // namespace adtally::processor

@@ -66,6 +66,16 @@ struct Deltas {
         sessions.clear();
         dead_letters.clear();
     }
+    std::size_t cells() const {
+        return ads.size() + campaigns.size() + hours.size() + days.size() + windows.size() +
+               sessions.size();
+    }
 };
+
+// Appends everything but the dead letters, whose places are of one partition.
+void append(Deltas& into, const Deltas& from);
+
+// Brings lists that were appended to back in order: sorted, entries of one key added up.
+void sort_and_merge(Deltas& deltas);
 
 }  // namespace adtally::processor

@@ -54,16 +54,18 @@ struct FlushOutcome {
         refused,   // the store holds something that is not ours: nothing was changed
     };
     Kind kind = Kind::applied;
-    std::optional<Offset> stored;      // conflict: what is stored; nothing: no offset at all
-    std::string reason;                // refused: which key, and the remedy
-    std::vector<EntityTotals> totals;  // applied: every touched ad and campaign
+    std::optional<Offset> stored;  // conflict: what is stored; nothing: no offset at all
+    std::string reason;            // refused: which key, and the remedy
+    // Applied: ads and campaigns that were touched, each in one of the outcomes of one apply().
+    std::vector<EntityTotals> totals;
 };
 
 class MetricsStore {
 public:
     virtual ~MetricsStore() = default;
-    // Applies each flush atomically, or not at all; partitions are independent of each other. An
-    // Error means that nothing is known about any of them: read the positions again.
+    // Applies each flush atomically, or not at all, and none twice; a flush that is not applied
+    // does not keep the others from it. An Error means that nothing is known about any of them:
+    // read the positions again.
     virtual Result<std::vector<FlushOutcome>> apply(std::span<const Flush> flushes,
                                                     const Thresholds& thresholds) = 0;
     // The next offset of each partition; nothing where none is stored yet.

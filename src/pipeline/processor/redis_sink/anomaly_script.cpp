@@ -18,7 +18,7 @@ local function report(id, rule, entity, entity_id, state, observed, threshold, e
                   'observed', observed, 'threshold', threshold, 'event_time_ms', event_ms,
                   'detected_at_ms', NOW}
   for _, field in ipairs(extra) do fields[#fields + 1] = field end
-  call('XADD', KEYS[3], 'MAXLEN', KEPT, '*', unpack(fields))
+  call('XADD', KEYS[1], 'MAXLEN', KEPT, '*', unpack(fields))
 end
 -- The incident that is open afterwards, or ''.
 local function judge(kind, id, head, impressions, clicks, incident)
@@ -30,11 +30,11 @@ local function judge(kind, id, head, impressions, clicks, incident)
   if incident == '' then
     if impressions >= CTR_LEAST and clicks * 1000000 > CTR_OPEN * impressions then
       incident = 'ctr:' .. kind .. ':' .. id .. ':' .. text(head * BUCKET_MS)
-      call('SADD', KEYS[4], kind .. ':' .. id)
+      call('SADD', KEYS[2], kind .. ':' .. id)
       tell(incident, 'OPEN', CTR_OPEN)
     end
   elseif clicks * 1000000 < CTR_CLOSE * impressions then
-    call('SREM', KEYS[4], kind .. ':' .. id)
+    call('SREM', KEYS[2], kind .. ':' .. id)
     tell(incident, 'RESOLVED', CTR_CLOSE)
     incident = ''
   end
@@ -63,13 +63,13 @@ end
 local changed = {ad = {}, campaign = {}}
 at = FIRST_WINDOW
 local w = 1
-while w <= N[5] do
+while w <= WINDOWS do
   local kind, id = ARGV[at], ARGV[at + 1]
   local head, impressions, clicks, head_i, head_c, _, incident, others =
       string.match(windows[kind][id] or '0;0;0;0;0;0;;', PACKED)
   head, impressions, clicks = tonumber(head), tonumber(impressions), tonumber(clicks)
   head_i, head_c = tonumber(head_i), tonumber(head_c)
-  while w <= N[5] and ARGV[at] == kind and ARGV[at + 1] == id do
+  while w <= WINDOWS and ARGV[at] == kind and ARGV[at + 1] == id do
     local bucket, i, c = tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4])
     if bucket > head then
       if head_i + head_c > 0 then
@@ -96,7 +96,7 @@ while w <= N[5] do
 end
 for kind, list in pairs(changed) do call_in_chunks('HSET', HASHES[kind], list) end
 at = FIRST_SESSION
-for i = 1, N[6] do
+for i = 1, SESSIONS do
   local key, session, delta = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 2])
   local clicks = tonumber(add(key, ARGV[at + 2]))
   call('EXPIRE', key, SESSION_TTL)

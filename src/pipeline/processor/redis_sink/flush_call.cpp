@@ -1,6 +1,7 @@
 // How a flush becomes KEYS and ARGV. The order here and the order in flush_script.cpp are one
 // contract; flush_script_test.cpp holds them together.
 #include <charconv>
+#include <utility>
 
 #include "pipeline/processor/redis_sink/flush_script.hpp"
 #include "pipeline/processor/redis_sink/keys.hpp"
@@ -31,86 +32,114 @@ void FlushCall::add_counters(const domain::MetricDelta& delta) {
     add(delta.value.value);
 }
 
-void FlushCall::build(std::string_view topic, const processor::Flush& flush,
+void FlushCall::build(std::string_view topic, Flushes flushes,
                       const processor::Thresholds& thresholds, TimestampMs now) {
+    flushes_ = std::move(flushes);
+    deltas_.clear();
+    for (const processor::Flush* flush : flushes_)
+        append(deltas_, *flush->deltas);
+    if (flushes_.size() > 1)
+        sort_and_merge(deltas_);
     bytes_.clear();
     slices_.clear();
-    add(7);
-    add(keys::offset(topic, flush.partition));
-    add(keys::books(topic, flush.partition));
+
+    add(static_cast<std::int64_t>(4 + 3 * flushes_.size()));
     add(keys::anomalies);
     add(keys::open_incidents);
     add(keys::ad_windows);
     add(keys::campaign_windows);
-    add(keys::dead_lettered(topic, flush.partition));
-
-    add(flush.start.value);
-    add(flush.end.value);
-    add(flush.first ? 1 : 0);
-    add(flush.books.counted);
-    add(flush.books.duplicates);
-    add(flush.books.dead_lettered);
-    add(flush.books.expired);
+    for (const processor::Flush* flush : flushes_) {
+        add(keys::offset(topic, flush->partition));
+        add(keys::books(topic, flush->partition));
+        add(keys::dead_lettered(topic, flush->partition));
+    }
+    add(static_cast<std::int64_t>(flushes_.size()));
     add(now.value);
+    add_thresholds(thresholds);
+    add_sizes();
+    add_heads();
+    add_entities();
+    add_buckets(now);
+    add_anomalies_input();
+    for (const processor::Flush* flush : flushes_) {
+        for (const auto& places : flush->deltas->dead_letters) {
+            add(places.first.value);
+            add(places.last.value);
+        }
+    }
+}
+
+void FlushCall::add_thresholds(const processor::Thresholds& thresholds) {
     add(thresholds.ctr_open_millionths);
     add(thresholds.ctr_close_millionths);
     add(thresholds.ctr_min_impressions);
     add(thresholds.session_clicks);
-
-    add_sizes(*flush.deltas);
-    add(flush.log_begin.value);
-    add_deltas(*flush.deltas, now);
 }
 
-void FlushCall::add_sizes(const processor::Deltas& deltas) {
+void FlushCall::add_sizes() {
     auto add_size = [this](const auto& list) { add(static_cast<std::int64_t>(list.size())); };
-    add_size(deltas.ads);
-    add_size(deltas.campaigns);
-    add_size(deltas.hours);
-    add_size(deltas.days);
-    add_size(deltas.windows);
-    add_size(deltas.sessions);
-    add_size(deltas.dead_letters);
+    add_size(deltas_.ads);
+    add_size(deltas_.campaigns);
+    add_size(deltas_.hours);
+    add_size(deltas_.days);
+    add_size(deltas_.windows);
+    add_size(deltas_.sessions);
 }
 
-void FlushCall::add_deltas(const processor::Deltas& deltas, TimestampMs now) {
-    for (const auto& ad : deltas.ads) {
+void FlushCall::add_heads() {
+    for (const processor::Flush* flush : flushes_) {
+        add(flush->start.value);
+        add(flush->end.value);
+        add(flush->first ? 1 : 0);
+        add(flush->books.counted);
+        add(flush->books.duplicates);
+        add(flush->books.dead_lettered);
+        add(flush->books.expired);
+        add(flush->log_begin.value);
+        add(static_cast<std::int64_t>(flush->deltas->dead_letters.size()));
+    }
+}
+
+void FlushCall::add_entities() {
+    for (const auto& ad : deltas_.ads) {
         add(keys::entity(processor::Entity::ad, ad.id));
         add(ad.id);
         add_counters(ad.delta);
     }
-    for (const auto& campaign : deltas.campaigns) {
+    for (const auto& campaign : deltas_.campaigns) {
         add(keys::entity(processor::Entity::campaign, campaign.id));
         add(campaign.id);
         add_counters(campaign.delta);
     }
-    for (const auto& hour : deltas.hours) {
+}
+
+void FlushCall::add_buckets(TimestampMs now) {
+    for (const auto& hour : deltas_.hours) {
         add(keys::dated_hour(hour.ad, hour.hour));
         add_counters(hour.delta);
         add(keys::hour_of_day(hour.ad, hour.hour));
         add(domain::format_day(domain::day_of(hour.hour)));
         add(now.value - hour.latest.value > late_after_ms ? 1 : 0);
     }
-    for (const auto& day : deltas.days) {
+    for (const auto& day : deltas_.days) {
         add(keys::daily(day.ad, day.day));
         add_counters(day.delta);
     }
-    for (const auto& window : deltas.windows) {
+}
+
+void FlushCall::add_anomalies_input() {
+    for (const auto& window : deltas_.windows) {
         add(keys::name_of(window.entity));
         add(window.id);
         add(window.bucket);
         add(window.impressions);
         add(window.clicks);
     }
-    for (const auto& session : deltas.sessions) {
+    for (const auto& session : deltas_.sessions) {
         add(keys::session_clicks(session.session));
         add(session.session);
         add(session.clicks);
         add(session.last_click.value);
-    }
-    for (const auto& places : deltas.dead_letters) {
-        add(places.first.value);
-        add(places.last.value);
     }
 }
 

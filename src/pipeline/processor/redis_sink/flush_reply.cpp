@@ -1,5 +1,5 @@
-// What the flush script answers: {1, five values per ad and campaign…}, {0, stored offset or nil},
-// {2, key, what is wrong with it}.
+// What the flush script answers: {1, five values per ad and campaign…}; {0, number of a flush that
+// is in conflict, its stored offset or '', …}; {2, key, what is wrong with it}.
 #include <fmt/format.h>
 #include <charconv>
 
@@ -27,9 +27,10 @@ FlushOutcome refused(std::string reason) {
     return outcome;
 }
 
-FlushOutcome applied(const Reply& reply, const processor::Flush& flush) {
+using Outcomes = std::vector<std::optional<FlushOutcome>>;
+
+FlushOutcome applied(const Reply& reply, const processor::Deltas& deltas) {
     constexpr std::size_t counters = 5;
-    const auto& deltas = *flush.deltas;
     std::size_t entities = deltas.ads.size() + deltas.campaigns.size();
     if (reply.elements.size() != 1 + counters * entities)
         return refused("Redis answered a flush with the wrong number of totals");
@@ -50,27 +51,21 @@ FlushOutcome applied(const Reply& reply, const processor::Flush& flush) {
     return outcome;
 }
 
-}  // namespace
-
-FlushOutcome parse_flush_reply(const Reply& reply, const processor::Flush& flush) {
-    if (reply.is_error())
-        return refused("Redis refused the flush: " + reply.text);
-    if (reply.kind != Reply::Kind::array || reply.elements.empty())
-        return refused("Redis answered a flush with something that is not a list");
-    switch (reply.elements[0].integer) {
-        case 1:
-            return applied(reply, flush);
-        case 0: {
-            FlushOutcome outcome;
-            outcome.kind = FlushOutcome::Kind::conflict;
-            if (reply.elements.size() > 1 && !reply.elements[1].is_nil())
-                if (auto stored = number(reply.elements[1].text))
-                    outcome.stored = Offset{*stored};
-            return outcome;
-        }
-        default:
-            break;
+Outcomes conflicts(const Reply& reply, std::size_t flushes) {
+    Outcomes outcomes(flushes);
+    for (std::size_t i = 1; i + 1 < reply.elements.size(); i += 2) {
+        const auto place = static_cast<std::size_t>(reply.elements[i].integer) - 1;
+        if (place >= flushes)
+            return Outcomes(flushes, refused("Redis names a partition that the flush has not"));
+        FlushOutcome& outcome = outcomes[place].emplace();
+        outcome.kind = FlushOutcome::Kind::conflict;
+        if (auto stored = number(reply.elements[i + 1].text))
+            outcome.stored = Offset{*stored};
     }
+    return outcomes;
+}
+
+FlushOutcome foreign_key(const Reply& reply) {
     std::string key = reply.elements.size() > 2 ? reply.elements[1].text : "a key";
     std::string what = reply.elements.size() > 2 ? reply.elements[2].text : "is not ours";
     // Removing it would make the rest of it worse: the books of the partition say what stood there.
@@ -81,6 +76,32 @@ FlushOutcome parse_flush_reply(const Reply& reply, const processor::Flush& flush
                     "dead_lettered and expired of its adtally:books:… and run adtally rebuild; "
                     "else empty this Redis: all is counted anew from the log"
                   : "RENAME it out of the way, then let adtally rebuild --apply count it again"));
+}
+
+}  // namespace
+
+Outcomes parse_flush_reply(const Reply& reply, const FlushCall& call) {
+    const std::size_t flushes = call.flushes().size();
+    if (reply.is_error())
+        return Outcomes(flushes, refused("Redis refused the flush: " + reply.text));
+    if (reply.kind != Reply::Kind::array || reply.elements.empty())
+        return Outcomes(flushes,
+                        refused("Redis answered a flush with something that is not a list"));
+    switch (reply.elements[0].integer) {
+        case 0:
+            return conflicts(reply, flushes);
+        case 1: {
+            FlushOutcome first = applied(reply, call.deltas());
+            FlushOutcome other;
+            other.kind = first.kind;
+            other.reason = first.reason;
+            Outcomes outcomes(flushes, std::move(other));
+            outcomes.front() = std::move(first);
+            return outcomes;
+        }
+        default:
+            return Outcomes(flushes, foreign_key(reply));
+    }
 }
 
 }  // namespace adtally::redis_sink

@@ -20,21 +20,31 @@ namespace {
 
 constexpr std::string_view lua_guard = R"lua(
 local call = redis.call
-local stored = call('GET', KEYS[1])
-if stored then
-  if stored ~= ARGV[1] or ARGV[3] == '1' then return {0, stored} end
-elseif ARGV[3] ~= '1' then
-  return {0, false}
-elseif call('EXISTS', KEYS[2]) == 1 then
-  return {2, KEYS[1], 'is missing although its partition was counted'}
+-- Partitions first: where each was and is, what its records became. All of them or none.
+local PARTITIONS, NOW = tonumber(ARGV[1]), ARGV[2]
+local CTR_OPEN, CTR_CLOSE = tonumber(ARGV[3]), tonumber(ARGV[4])
+local CTR_LEAST, SESSION_LIMIT = tonumber(ARGV[5]), tonumber(ARGV[6])
+local ADS, CAMPAIGNS, HOURS = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
+local DAYS, WINDOWS, SESSIONS = tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12])
+-- Of partition p: offset, books and dead letters from KEYS[keys_of(p)]; from ARGV[head_of(p)] on
+-- start, end, first, counted, duplicates, dead letters, expired, begin of the log, ranges.
+local function keys_of(p) return 2 + 3 * p end
+local function head_of(p) return 4 + 9 * p end
+local FIRST = head_of(PARTITIONS + 1)
+local BOOKS = {'counted', 'duplicates', 'dead_lettered', 'expired'}
+local conflicts = {0}
+for p = 1, PARTITIONS do
+  local k, head = keys_of(p), head_of(p)
+  local stored = call('GET', KEYS[k])
+  local first = ARGV[head + 2] == '1'
+  if stored and (first or stored ~= ARGV[head]) or not stored and not first then
+    conflicts[#conflicts + 1] = p
+    conflicts[#conflicts + 1] = stored or ''
+  elseif not stored and call('EXISTS', KEYS[k + 1]) == 1 then
+    return {2, KEYS[k], 'is missing although its partition was counted'}
+  end
 end
-local NOW = ARGV[8]
-local CTR_OPEN, CTR_CLOSE = tonumber(ARGV[9]), tonumber(ARGV[10])
-local CTR_LEAST, SESSION_LIMIT = tonumber(ARGV[11]), tonumber(ARGV[12])
-local N = {}
-for i = 1, 7 do N[i] = tonumber(ARGV[12 + i]) end
-local LOG_BEGIN = ARGV[20]
-local FIRST = 21
+if #conflicts > 1 then return conflicts end
 )lua";
 
 constexpr std::string_view lua_check = R"lua(
@@ -45,12 +55,14 @@ local function must_be(key, kind)
   local found = call('TYPE', key).ok
   if found ~= 'none' and found ~= kind then refuse(key, 'holds a ' .. found) end
 end
-must_be(KEYS[2], 'hash')
-must_be(KEYS[3], 'stream')
-must_be(KEYS[4], 'set')
-must_be(KEYS[5], 'hash')
-must_be(KEYS[6], 'hash')
-must_be(KEYS[7], 'zset')
+must_be(KEYS[1], 'stream')
+must_be(KEYS[2], 'set')
+must_be(KEYS[3], 'hash')
+must_be(KEYS[4], 'hash')
+for p = 1, PARTITIONS do
+  must_be(KEYS[keys_of(p) + 1], 'hash')
+  must_be(KEYS[keys_of(p) + 2], 'zset')
+end
 for _, key in pairs(TOP) do must_be(key, 'zset') end
 if foreign then return {2, foreign[1], foreign[2]} end
 
@@ -70,7 +82,7 @@ local function want(key, must_be_integer)
   integer[#wanted] = must_be_integer
 end
 local at = FIRST
-for i = 1, N[1] + N[2] do
+for i = 1, ADS + CAMPAIGNS do
   for m = 1, 5 do want(ARGV[at] .. MEMBERS[m], ARGV[at + 1 + m] ~= '0') end
   at = at + 7
 end
@@ -79,20 +91,20 @@ local function want_changed(prefix, first, members)
     if ARGV[first + m - 1] ~= '0' then want(prefix .. MEMBERS[m], true) end
   end
 end
-for i = 1, N[3] do
+for i = 1, HOURS do
   want_changed(ARGV[at], at + 1, 5)
   want(ARGV[at + 6] .. DAY)
   want_changed(ARGV[at + 6], at + 1, 3)
   at = at + 9
 end
-for i = 1, N[4] do
+for i = 1, DAYS do
   want_changed(ARGV[at], at + 1, 5)
   at = at + 6
 end
 local FIRST_WINDOW = at
-at = at + N[5] * 5
+at = at + WINDOWS * 5
 local FIRST_SESSION = at
-for i = 1, N[6] do
+for i = 1, SESSIONS do
   want(ARGV[at], true)
   at = at + 4
 end
@@ -109,10 +121,13 @@ for i = 1, #wanted do
   end
 end
 if not foreign then
-  local books = call('HMGET', KEYS[2], 'counted', 'duplicates', 'dead_lettered', 'expired')
-  for i = 1, 4 do
-    if books[i] and not string.find(books[i], '^-?%d+$') then
-      refuse(KEYS[2], 'holds a field that is no integer')
+  for p = 1, PARTITIONS do
+    local key = KEYS[keys_of(p) + 1]
+    local books = call('HMGET', key, unpack(BOOKS))
+    for i = 1, #BOOKS do
+      if books[i] and not string.find(books[i], '^-?%d+$') then
+        refuse(key, 'holds a field that is no integer')
+      end
     end
   end
 end
@@ -121,11 +136,11 @@ end
 -- and its other buckets, "bucket=impressions,clicks " each.
 local PACKED = '^(%d+);(%d+);(%d+);(%d+);(%d+);(%d+);([^;]*);(.*)$'
 local windows = {ad = {}, campaign = {}}
-local HASHES = {ad = KEYS[5], campaign = KEYS[6]}
+local HASHES = {ad = KEYS[3], campaign = KEYS[4]}
 do
   local ids = {ad = {}, campaign = {}}
   at = FIRST_WINDOW
-  for i = 1, N[5] do
+  for i = 1, WINDOWS do
     local list, id = ids[ARGV[at]], ARGV[at + 1]
     if list[#list] ~= id then list[#list + 1] = id end
     at = at + 5
@@ -219,7 +234,7 @@ local function rank(by, score, id)
 end
 at = FIRST
 local seen_before = 0  -- how far `before` has been used up: in the order of `want`
-for i = 1, N[1] + N[2] do
+for i = 1, ADS + CAMPAIGNS do
   local prefix, id, now = ARGV[at], ARGV[at + 1], {}
   for m = 1, 5 do
     local old, delta = before[seen_before + m] or '0', ARGV[at + 1 + m]
@@ -233,7 +248,7 @@ for i = 1, N[1] + N[2] do
     set(prefix .. CPM, ratio(cost, impressions))
   end
   if clicks > 0 then set(prefix .. CPC, ratio(cost, clicks * 1000)) end
-  if i <= N[1] then
+  if i <= ADS then
     if ARGV[at + 2] ~= '0' then rank('impressions', now[1], id) end
     if ARGV[at + 3] ~= '0' then rank('clicks', now[2], id) end
     if ARGV[at + 5] ~= '0' then rank('cost', cost, id) end
@@ -261,7 +276,7 @@ end
 -- it. It expires 48 h after its last write. Events of the last hour do not renew that with every
 -- write: they find a key that was made within it, and given two hours more.
 local today = {}
-for i = 1, N[3] do
+for i = 1, HOURS do
   add_dated(ARGV[at], at + 1, DATED_TTL)
   local prefix, day, late = ARGV[at + 6], ARGV[at + 7], ARGV[at + 8] == '1'
   local ttl = late and HOUR_TTL or HOUR_TTL + 7200
@@ -286,31 +301,37 @@ for i = 1, N[3] do
   end
   at = at + 9
 end
-for i = 1, N[4] do
+for i = 1, DAYS do
   add_dated(ARGV[at], at + 1, DAILY_TTL)
   at = at + 6
 end
 )lua";
 
 constexpr std::string_view lua_commit = R"lua(
-if ARGV[3] == '1' then call('HSET', KEYS[2], 'base', ARGV[1]) end
-call('HINCRBY', KEYS[2], 'counted', ARGV[4])
-call('HINCRBY', KEYS[2], 'duplicates', ARGV[5])
-call('HINCRBY', KEYS[2], 'dead_lettered', ARGV[6])
-call('HINCRBY', KEYS[2], 'expired', ARGV[7])
-if N[7] > 0 then
-  -- Ranges of offsets by the last of each. Where they stand is part of what was counted: whoever
-  -- decodes these records later must not take them for events.
-  local places = {}
-  for i = 1, N[7] do
-    at = FIRST_DEAD_LETTERS + 2 * (i - 1)
-    places[2 * i - 1] = ARGV[at + 1]
-    places[2 * i] = ARGV[at] .. '-' .. ARGV[at + 1]
+at = FIRST_DEAD_LETTERS
+for p = 1, PARTITIONS do
+  local k, head = keys_of(p), head_of(p)
+  local first = ARGV[head + 2] == '1'
+  if first then call('HSET', KEYS[k + 1], 'base', ARGV[head]) end
+  for i = 1, #BOOKS do
+    local delta = ARGV[head + 2 + i]
+    if first or delta ~= '0' then call('HINCRBY', KEYS[k + 1], BOOKS[i], delta) end
   end
-  call_in_chunks('ZADD', KEYS[7], places)
-  call('ZREMRANGEBYSCORE', KEYS[7], '-inf', '(' .. LOG_BEGIN)
+  local ranges = tonumber(ARGV[head + 8])
+  if ranges > 0 then
+    -- Ranges of offsets by the last of each. Where they stand is part of what was counted: whoever
+    -- decodes these records later must not take them for events.
+    local places = {}
+    for i = 1, ranges do
+      places[2 * i - 1] = ARGV[at + 1]
+      places[2 * i] = ARGV[at] .. '-' .. ARGV[at + 1]
+      at = at + 2
+    end
+    call_in_chunks('ZADD', KEYS[k + 2], places)
+    call('ZREMRANGEBYSCORE', KEYS[k + 2], '-inf', '(' .. ARGV[head + 7])
+  end
+  call('SET', KEYS[k], ARGV[head + 1])
 end
-call('SET', KEYS[1], ARGV[2])
 return reply
 )lua";
 

@@ -1,6 +1,7 @@
 #include "pipeline/processor/redis_sink/redis_store.hpp"
 
 #include <fmt/format.h>
+#include <algorithm>
 #include <charconv>
 #include <utility>
 
@@ -12,6 +13,13 @@ using processor::Flush;
 using processor::FlushOutcome;
 using redis::Reply;
 
+namespace {
+
+// Redis runs one call after the other and nothing beside it: what others may wait for.
+constexpr std::size_t most_cells = 10'000;
+
+}  // namespace
+
 RedisStore::RedisStore(redis::ClientOptions options, std::string topic, const Clock& clock,
                        CrashPoints& crash_points, std::optional<CountingRules> rules)
     : client_(std::move(options)),
@@ -21,38 +29,97 @@ RedisStore::RedisStore(redis::ClientOptions options, std::string topic, const Cl
       rules_(std::move(rules)),
       script_(flush_script_source()) {}
 
+void RedisStore::make_calls(std::span<const Flush> flushes,
+                            const processor::Thresholds& thresholds) {
+    calls_.clear();
+    FlushCall::Flushes together;
+    std::size_t cells = 0;
+    const auto close = [&] {
+        if (!together.empty())
+            calls_.emplace_back().build(topic_, std::exchange(together, {}), thresholds,
+                                        clock_.wall());
+        cells = 0;
+    };
+    for (const Flush& flush : flushes) {
+        const std::size_t more = flush.deltas->cells();
+        if (cells + more > most_cells)
+            close();
+        together.push_back(&flush);
+        cells += more;
+    }
+    close();
+}
+
+void RedisStore::append(const FlushCall& call) {
+    std::vector<std::string_view> words{"EVALSHA", script_.sha1()};
+    call.append_to(words);
+    client_.append(words);
+}
+
 Result<std::vector<FlushOutcome>> RedisStore::apply(std::span<const Flush> flushes,
                                                     const processor::Thresholds& thresholds) {
-    calls_.resize(flushes.size());
-    std::vector<std::string_view> words;
-    for (std::size_t i = 0; i < flushes.size(); ++i) {
-        calls_[i].build(topic_, flushes[i], thresholds, clock_.wall());
-        words.assign({"EVALSHA", script_.sha1()});
-        calls_[i].append_to(words);
-        client_.append(words);
-    }
+    make_calls(flushes, thresholds);
+    for (const FlushCall& call : calls_)
+        append(call);
     ADTALLY_TRY(client_.send());
     crash_points_.pass(CrashPoint::processor_after_send);
     ADTALLY_TRY(auto replies, client_.receive());
 
     std::vector<FlushOutcome> outcomes;
     outcomes.reserve(flushes.size());
-    for (std::size_t i = 0; i < flushes.size(); ++i) {
-        ADTALLY_TRY(auto outcome, settle(flushes[i], calls_[i], std::move(replies[i])));
-        outcomes.push_back(std::move(outcome));
+    for (std::size_t i = 0; i < calls_.size(); ++i) {
+        ADTALLY_TRY(auto settled, settle(calls_[i], std::move(replies[i]), thresholds));
+        for (auto& outcome : settled)
+            outcomes.push_back(std::move(*outcome));
     }
     return outcomes;
 }
 
-Result<FlushOutcome> RedisStore::settle(const Flush& flush, const FlushCall& call, Reply reply) {
+// Whoever cannot be applied does not keep the others from it.
+Result<RedisStore::Outcomes> RedisStore::settle(const FlushCall& call, Reply reply,
+                                                const processor::Thresholds& thresholds) {
     // A Redis that was restarted, or told to, has forgotten the script: nothing was run.
     if (reply.is_error() && reply.text.starts_with("NOSCRIPT")) {
         ADTALLY_TRY(client_.command({"SCRIPT", "LOAD", script_.source()}));
-        std::vector<std::string_view> words{"EVALSHA", script_.sha1()};
-        call.append_to(words);
-        ADTALLY_TRY(reply, client_.command(words));
+        append(call);
+        ADTALLY_TRY(client_.send());
+        ADTALLY_TRY(auto replies, client_.receive());
+        reply = std::move(replies.at(0));
     }
-    return parse_flush_reply(reply, flush);
+    Outcomes outcomes = parse_flush_reply(reply, call);
+    const FlushCall::Flushes& flushes = call.flushes();
+    const bool refused = std::ranges::all_of(outcomes, [](const auto& outcome) {
+        return outcome && outcome->kind == FlushOutcome::Kind::refused;
+    });
+    if (refused && flushes.size() > 1) {
+        for (std::size_t i = 0; i < flushes.size(); ++i) {
+            ADTALLY_TRY(auto alone, run({flushes[i]}, thresholds));
+            outcomes[i] = std::move(alone.front());
+        }
+        return outcomes;
+    }
+    FlushCall::Flushes others;
+    for (std::size_t i = 0; i < flushes.size(); ++i)
+        if (!outcomes[i])
+            others.push_back(flushes[i]);
+    if (others.empty())
+        return outcomes;
+    ADTALLY_TRY(auto later, run(std::move(others), thresholds));
+    auto next = later.begin();
+    for (auto& outcome : outcomes)
+        if (!outcome)
+            outcome = std::move(*next++);
+    return outcomes;
+}
+
+Result<RedisStore::Outcomes> RedisStore::run(FlushCall::Flushes flushes,
+                                             const processor::Thresholds& thresholds) {
+    FlushCall call;
+    call.build(topic_, std::move(flushes), thresholds, clock_.wall());
+    append(call);
+    ADTALLY_TRY(client_.send());
+    ADTALLY_TRY(auto replies, client_.receive());
+    return settle(call, std::move(replies.at(0)), thresholds);
 }
 
 Result<std::vector<std::optional<Offset>>> RedisStore::positions(

@@ -32,8 +32,17 @@ public:
     std::uint64_t generation() const override { return client_.generation(); }
 
 private:
-    Result<processor::FlushOutcome> settle(const processor::Flush& flush, const FlushCall& call,
-                                           redis::Reply reply);
+    using Outcomes = std::vector<std::optional<processor::FlushOutcome>>;
+
+    // Calls that together hold all of `flushes`, none of more than `most_cells` unless it is of
+    // one.
+    void make_calls(std::span<const processor::Flush> flushes,
+                    const processor::Thresholds& thresholds);
+    void append(const FlushCall& call);
+    Result<Outcomes> settle(const FlushCall& call, redis::Reply reply,
+                            const processor::Thresholds& thresholds);
+    // One call of its own, now.
+    Result<Outcomes> run(FlushCall::Flushes flushes, const processor::Thresholds& thresholds);
     Status check_eviction();
 
     redis::Client client_;
