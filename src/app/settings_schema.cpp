@@ -105,7 +105,7 @@ void add_kafka(std::vector<Setting>& all) {
     all.push_back(whole("kafka.linger-ms",
                         "how long an event waits for company; longer is cheaper, shorter answers "
                         "sooner",
-                        "ms", 5, 0, 1000));
+                        "ms", 10, 0, 1000));
     all.push_back(whole("spool.max-events",
                         "events that a collector keeps while Kafka is away; past it: 503", "events",
                         50'000'000, 1, 1e12));

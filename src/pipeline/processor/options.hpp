@@ -15,8 +15,8 @@ struct Options {
     std::string metrics_topic = "ad-metrics";
     std::string catalogue_topic = "ad-catalog";
     std::string reporting_zone = "UTC";
-    Milliseconds flush_interval{20};
-    Milliseconds flush_interval_max{250};  // under load: a quarter of what a flush takes
+    Milliseconds flush_interval{20};       // from start to start
+    Milliseconds flush_interval_max{250};  // between two; under load a quarter of what one takes
     std::size_t flush_events = 50'000;
     std::size_t flush_keys = 5'000;  // (ad, campaign, 10 s) cells: a script's length
     std::size_t poll_records = 5'000;
