@@ -225,6 +225,7 @@ class KafkaBroker:
     def _properties(self):
         controller = Listener("CONTROLLER", self._remembered_controller_port())
         everyone = [*self._listeners, controller]
+        cores = len(os.sched_getaffinity(0))
         settings = {
             "process.roles": "broker,controller",
             "node.id": 1,
@@ -246,6 +247,10 @@ class KafkaBroker:
             "auto.create.topics.enable": "false",
             "group.initial.rebalance.delay.ms": 0,
             "log.retention.hours": 168,
+            # Kafka's own defaults (3 and 8) are for its own machine: where it shares two cores they
+            # take turns, and every answer waits (docs/BENCHMARKS.md).
+            "num.network.threads": max(1, cores // 2),
+            "num.io.threads": max(2, cores),
         }
         settings.update(self._settings)
         return "".join(f"{name}={value}\n" for name, value in settings.items())
