@@ -30,9 +30,12 @@ HashKey random_hash_key() {
 }
 
 Deduplicator::Deduplicator(Milliseconds window, const HashKey& key)
-    : window_(static_cast<std::uint32_t>(window.count())), key_(key), slots_(smallest_table) {
+    : window_(window),
+      remembered_(static_cast<std::uint32_t>(remembered(window).count())),
+      key_(key),
+      slots_(smallest_table) {
     // Half of the clock's cycle (24 days) separates "old" from "new" beyond doubt.
-    ADTALLY_ASSERT(window.count() > 0 && window.count() < (std::int64_t{1} << 31));
+    ADTALLY_ASSERT(window.count() > 0 && remembered(window).count() < (std::int64_t{1} << 31));
 }
 
 Deduplicator::Key Deduplicator::key_of(domain::EventType type, std::string_view event_id) const {
@@ -81,7 +84,7 @@ bool Deduplicator::insert(const Key& key, TimestampMs at) {
         }
         if (slot.high == wanted.high && slot.low == wanted.low) {
             bool fresh = expired(slot, now);
-            if (fresh || wanted.seen - slot.seen <= window_)
+            if (fresh || wanted.seen - slot.seen <= remembered_)
                 slot.seen = wanted.seen;  // the later of the two
             return fresh;
         }

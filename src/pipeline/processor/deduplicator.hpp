@@ -4,8 +4,8 @@
 // count once within the window (default 10 min of log time), and a processor that restarts must
 // come to the same verdicts as one that ran on.
 // Design. "Seen" is a pure function of the log: a record is a duplicate if another record with its
-// key lies before it in the partition, at most `window` older. So every occurrence, also a
-// duplicate, renews the time, and reading the window again restores the state exactly.
+// key lies before it in the partition, at most remembered(`window`) older. So every occurrence,
+// also a duplicate, renews the time, and reading that stretch again restores the state exactly.
 // Keys are 96 bits of SipHash-2-4 with a key drawn per process: an open-addressing table of 16
 // bytes an entry. At 6 million ids in the window one event in 10^22 would be taken for another;
 // nobody outside can choose ids that collide.
@@ -14,6 +14,7 @@
 // Threads. One.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -27,6 +28,18 @@
 namespace adtally::processor {
 
 using HashKey = std::array<unsigned char, 16>;
+
+// How long a record may have been on its way from its receipt into the log (in a spool, say) before
+// it is late, see history.hpp. A short window leaves less room for the clocks of collectors and
+// brokers.
+constexpr Milliseconds on_its_way(Milliseconds window) {
+    return std::min(Milliseconds{60'000}, window / 10);
+}
+// Log time is append time, a window counts from receipt: so much of the log is compared with, that
+// none is less than the window.
+constexpr Milliseconds remembered(Milliseconds window) {
+    return window + on_its_way(window);
+}
 
 // From the system's random source; one for all partitions of a process.
 HashKey random_hash_key();
@@ -43,16 +56,16 @@ public:
     // Its place in the table comes into the cache meanwhile: the table is larger than that.
     void prefetch(const Key& key) const { __builtin_prefetch(&slots_[home(key.high)], 1); }
 
-    // True if the event was not seen within the window before `at`. Remembers it either way.
-    // `at` is the record's time in the log, which never decreases along a partition.
+    // True if the event was not seen within remembered(window) before `at`. Remembers it either
+    // way. `at` is the record's time in the log, which never decreases along a partition.
     bool insert(domain::EventType type, std::string_view event_id, TimestampMs at) {
         return insert(key_of(type, event_id), at);
     }
     bool insert(const Key& key, TimestampMs at);
-    // When the event was seen last within the window before `at`; nothing if it was not.
+    // When the event was seen last within remembered(window) before `at`; nothing if it was not.
     std::optional<TimestampMs> seen_at(domain::EventType type, std::string_view event_id,
                                        TimestampMs at) const;
-    Milliseconds window() const { return Milliseconds{window_}; }
+    Milliseconds window() const { return window_; }
     void clear();
     // Entries held, expired ones included that have not been swept yet.
     std::size_t size() const { return used_; }
@@ -67,7 +80,7 @@ private:
     // Modulo 2^32. A time slightly before the one seen, of a log whose writers stamp its records by
     // clocks of their own, is within the window too.
     bool expired(const Slot& slot, std::uint32_t now) const {
-        return now - slot.seen > window_ && slot.seen - now > window_;
+        return now - slot.seen > remembered_ && slot.seen - now > remembered_;
     }
     std::size_t home(std::uint64_t high) const { return high & (slots_.size() - 1); }
     std::size_t home(const Slot& slot) const { return home(slot.high); }
@@ -75,7 +88,8 @@ private:
     void erase(std::size_t index);
     void rebuild(std::uint32_t now);
 
-    std::uint32_t window_;
+    Milliseconds window_;
+    std::uint32_t remembered_;  // in ms
     HashKey key_;
     std::vector<Slot, HugePages<Slot>> slots_;
     std::size_t used_ = 0;

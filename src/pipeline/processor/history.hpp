@@ -38,13 +38,11 @@ inline constexpr std::int64_t history_records = 2'000'000;
 inline constexpr Milliseconds history_margin{5 * 60 * 1000};
 inline constexpr Milliseconds longest_window{24LL * 3600 * 1000};  // that may be set
 
-// Since when a double counts, of a record that is late; nothing when it is not. A short window
-// leaves less room for the clocks of collectors and brokers.
+// Since when a double counts, of a record that is late; nothing when it is not.
 inline std::optional<TimestampMs> late_since(TimestampMs received_at, TimestampMs appended_at,
                                              Milliseconds window) {
-    constexpr std::int64_t minute_ms = 60'000;
     const std::int64_t waited = appended_at.value - received_at.value;
-    if (waited <= std::min(minute_ms, window.count() / 10) || waited > history_reach.count())
+    if (waited <= on_its_way(window).count() || waited > history_reach.count())
         return std::nullopt;
     return TimestampMs{received_at.value - window.count()};
 }

@@ -146,7 +146,7 @@ TEST_F(ProcessorTest, ANewProcessorKnowsWhatTheOldOneSaw) {
     eventually_counted(2);
     EXPECT_EQ(store_.state().books.duplicates, 1);
     stop();
-    put(1, "b", start + 599'999 + 600'001);  // past the window: counts again
+    put(1, "b", start + 599'999 + 660'001);  // past the window: counts again
     run();
     eventually_counted(3);
 }

@@ -173,7 +173,7 @@ Result<Offset> Processor::begin_of_window(PartitionState& state, eventlog::Water
         at = std::min(at, nearest.appended_at);
         break;
     }
-    const TimestampMs since{at.value - options_.dedup_window.count()};
+    const TimestampMs since{at.value - remembered(options_.dedup_window).count()};
     ADTALLY_TRY(const auto from, consumer_->offset_at(partition, since));
     return std::max(from, log.begin);
 }

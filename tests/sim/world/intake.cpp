@@ -91,8 +91,8 @@ void Intake::send_again() {
 
 // Once all copies of an event lie more than a window back, by any clock, its id counts again.
 void Intake::send_after_window() {
-    const std::int64_t apart_ms =
-        setting_.profile.processor.dedup_window.count() + 2 * setting_.profile.skew_ms;
+    const std::int64_t apart_ms = remembered_ms(setting_.profile.processor.dedup_window.count()) +
+                                  2 * setting_.profile.skew_ms;
     std::vector<std::size_t> old;
     for (std::size_t i = 0; i < sendings_.size(); ++i)
         if (!sendings_[i].succeeded && sendings_[i].last_ms + apart_ms < setting_.now_ms &&
@@ -107,7 +107,7 @@ void Intake::send_after_window() {
 // The last moment of the window, or the first one after it. What becomes of such an event only the
 // rule of deduplication says.
 void Intake::send_at_edge() {
-    const std::int64_t window_ms = setting_.profile.processor.dedup_window.count();
+    const std::int64_t window_ms = remembered_ms(setting_.profile.processor.dedup_window.count());
     std::vector<std::size_t> young;
     for (std::size_t i = 0; i < sendings_.size(); ++i)
         if (!sendings_[i].succeeded && sendings_[i].last_ms + window_ms >= setting_.now_ms)

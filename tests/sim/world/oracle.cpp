@@ -23,7 +23,7 @@ std::int64_t since(const Record& record, std::int64_t window_ms) {
     const std::int64_t at = record.appended_at.value;
     const std::int64_t waited = at - record.received_at.value;
     const bool late = waited > late_after_ms(window_ms) && waited <= oldest_spool_ms;
-    return (late ? record.received_at.value : at) - window_ms;
+    return late ? record.received_at.value - window_ms : at - remembered_ms(window_ms);
 }
 
 Reading read(Setting& setting, const Intake& intake, const LogModel& log) {
@@ -46,10 +46,10 @@ Reading read(Setting& setting, const Intake& intake, const LogModel& log) {
             const auto [entry, fresh] = seen.try_emplace({event.type, event.id}, at);
             const std::int64_t before = std::exchange(entry->second, at);
             const std::int64_t reaches_to = since(record, window);
-            if (reaches_to < at - window)
+            if (reaches_to < at - remembered_ms(window))
                 setting.faults.saw(Fault::late_record);
             if (!fresh && before >= reaches_to) {
-                if (before < at - window)
+                if (before < at - remembered_ms(window))
                     setting.faults.saw(Fault::late_double);
                 books.duplicates += 1;
                 continue;

@@ -75,11 +75,10 @@ Profile draw_profile(Random& random) {
     profile.eager = random.one_in(2);
     profile.tiny_window = random.one_in(5);
     profile.processor = draw_options(random, profile.tiny_window);
-    // The window is that of the log. A repetition must be received so soon that it still is in it
-    // when its record is appended without being late, by clocks that are off against each other.
+    // A repetition must be received in the window, by clocks that are off against each other.
     const std::int64_t window_ms = profile.processor.dedup_window.count();
     profile.skew_ms = random.one_in(2) ? 0 : std::min<std::int64_t>(500, window_ms / 20);
-    profile.again_ms = window_ms - late_after_ms(window_ms) - 2 * profile.skew_ms;
+    profile.again_ms = window_ms - 2 * profile.skew_ms;
     profile.weights = usual_weights;
     for (auto action = static_cast<std::size_t>(Action::rebalance); action < action_kinds; ++action)
         profile.weights[action] *= mixture[random.below(mixture.size())];

@@ -65,6 +65,10 @@ struct Profile {
 constexpr std::int64_t late_after_ms(std::int64_t window_ms) {
     return std::min<std::int64_t>(60'000, window_ms / 10);
 }
+// As much of the log as a record is compared with that is not late.
+constexpr std::int64_t remembered_ms(std::int64_t window_ms) {
+    return window_ms + late_after_ms(window_ms);
+}
 
 Profile draw_profile(Random& random);
 

@@ -77,7 +77,8 @@ public:
           deadline_(deadline) {
         batch_.wants_headers = true;
         if (query.from)
-            trace.searched_from = TimestampMs{query.from->value - window_.count()};
+            trace.searched_from =
+                TimestampMs{query.from->value - processor::remembered(window_).count()};
         else if (const auto made = uuid_v7_time(query.event_id))
             trace.searched_from = TimestampMs{made->value - clock_slack_ms};
     }

@@ -47,9 +47,9 @@ TEST_F(EventTraceTest, TellsWhatBecameOfEachRecordOfAnEvent) {
     log.put(0, noon, event("other"));
     log.put(0, noon, event("mine"));
     log.put(0, TimestampMs{noon.value + window.count()}, event("mine"));
-    log.put(0, TimestampMs{noon.value + 2 * window.count() + 1}, event("mine"));
-    log.put(0, TimestampMs{noon.value + 2 * window.count() + 2}, R"({"event_id":"mine")");
-    log.put(0, TimestampMs{noon.value + 2 * window.count() + 3}, event("mine"));
+    log.put(0, TimestampMs{noon.value + 3 * window.count() + 1}, event("mine"));
+    log.put(0, TimestampMs{noon.value + 3 * window.count() + 2}, R"({"event_id":"mine")");
+    log.put(0, TimestampMs{noon.value + 3 * window.count() + 3}, event("mine"));
     counted_to[0] = Offset{5};
     const Trace found = trace({.event_id = "mine"});
     std::vector<Fate> fates;

@@ -51,7 +51,7 @@ std::optional<TimestampMs> Recount::needs_from() {
     if (!scope_.day)
         return std::nullopt;
     return TimestampMs{begin_of_day(*scope_.day, options_.zone).value - domain::limits::future_ms -
-                       options_.dedup_window.count()};
+                       processor::remembered(options_.dedup_window).count()};
 }
 
 Status Recount::open(std::span<const std::optional<Offset>> bases) {
