@@ -189,8 +189,9 @@ def test_counts_are_mended_from_the_log_under_load(tmp_path, oracle, seed):
     with Cluster(tmp_path, collectors=2, processors=3) as cluster:
         with Load(cluster, oracle, seed) as load:
             load.wait_for(2000)
-            key = next(key for key in cluster.redis.scan_iter("ad:metrics:*:impressions"))
-            campaign = next(key for key in cluster.redis.scan_iter("campaign:metrics:*:clicks"))
+            key, campaign = (  # acknowledged is not yet counted
+                eventually(lambda: next(cluster.redis.scan_iter(pattern), None), 30, pattern)
+                for pattern in ("ad:metrics:*:impressions", "campaign:metrics:*:clicks"))
             cluster.redis.incrby(key, 1000)
             cluster.redis.decrby(campaign, 3)
             words = ("rebuild", "--kafka", cluster.broker.address, "--redis-url",

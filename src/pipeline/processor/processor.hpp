@@ -192,6 +192,7 @@ private:
     mutable std::mutex mutex_;  // guards what follows
     std::condition_variable wake_;
     Snapshot snapshot_;
+    std::set<std::string> told_causes_;  // of this spell of trouble
     bool stopping_ = false;
     std::thread thread_;
 };

@@ -203,9 +203,14 @@ void Processor::look_closer(PartitionState& state, Offset end) {
     (void)seek(state, state.next());
 }
 
+// Says each cause once in a spell of trouble, whatever was being done when it showed: what is tried
+// in turns fails in turns.
 void Processor::trouble(std::string reason) {
+    constexpr std::size_t most_causes = 100;
+    const std::size_t colon = reason.find(": ");
+    std::string cause = colon == std::string::npos ? reason : reason.substr(colon + 2);
     std::lock_guard lock(mutex_);
-    if (snapshot_.trouble != reason)
+    if (told_causes_.size() < most_causes && told_causes_.insert(std::move(cause)).second)
         logger_.warn("processor is held up", {{"reason", std::string_view(reason)}});
     snapshot_.trouble = std::move(reason);
     snapshot_.ready = false;
@@ -219,6 +224,7 @@ void Processor::well() {
                      {{"partitions", static_cast<std::int64_t>(partitions_.size())}});
     snapshot_.ready = true;
     snapshot_.trouble.clear();
+    told_causes_.clear();
 }
 
 void Processor::wait_backoff() {
