@@ -247,10 +247,10 @@ class KafkaBroker:
             "auto.create.topics.enable": "false",
             "group.initial.rebalance.delay.ms": 0,
             "log.retention.hours": 168,
-            # Kafka's own defaults (3 and 8) are for its own machine: where it shares two cores they
-            # take turns, and every answer waits (docs/BENCHMARKS.md).
-            "num.network.threads": max(1, cores // 2),
-            "num.io.threads": max(2, cores),
+            # Kafka's defaults, 3 and 8, but on few cores: there they take turns, and every answer
+            # waits (docs/BENCHMARKS.md).
+            "num.network.threads": min(3, max(1, cores // 2)),
+            "num.io.threads": min(8, max(2, cores)),
         }
         settings.update(self._settings)
         return "".join(f"{name}={value}\n" for name, value in settings.items())

@@ -4,8 +4,9 @@ import contextlib
 import itertools
 
 import pytest
+import requests
 
-from support import Adtally, EventFactory
+from support import Adtally, EventFactory, eventually
 
 _numbers = itertools.count(1)
 
@@ -30,6 +31,26 @@ def events(seed):
 def new_id():
     """Gives the id of an ad or a campaign that no other test uses."""
     return lambda: 1_000_000 + next(_numbers)
+
+
+@pytest.fixture
+def get(adtally):
+    """Asks the processor of the module's adtally."""
+    def ask(path, **parameters):
+        return requests.get(adtally.processor_url + path, params=parameters, timeout=10)
+    return ask
+
+
+@pytest.fixture
+def send(adtally):
+    """Sends events, given as (how many, members), and returns when they are counted."""
+    def deliver(*groups):
+        made = [dict(members) for count, members in groups for _ in range(count)]
+        answer = requests.post(
+            adtally.collector_url + "/api/events/batch", json=made, timeout=10)
+        assert (answer.status_code, answer.json()["rejected"]) == (202, []), answer.text
+        eventually(lambda: adtally.pipeline_status()["in_flight"] == 0, 10, "all events counted")
+    return deliver
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -36,6 +36,15 @@ class EventFactory:
         return [self.event(**members) for _ in range(count)]
 
 
+def impression(ad, **members):
+    """Without an id; the ad's campaign has its number."""
+    return {"type": "impression", "ad_id": ad, "campaign_id": ad, **members}
+
+
+def click(ad, **members):
+    return {"type": "click", "ad_id": ad, "campaign_id": ad, **members}
+
+
 def now(shift_seconds=0):
     """RFC 3339 in UTC with milliseconds."""
     moment = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=shift_seconds)

@@ -6,10 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "pipeline/processor/fakes/memory_log.hpp"
-#include "pipeline/processor/fakes/memory_store.hpp"
-#include "pipeline/processor/processor.hpp"
-#include "pipeline/processor/test_events.hpp"
+#include "pipeline/processor/test_support.hpp"
 
 namespace adtally::processor {
 namespace {
@@ -232,6 +229,60 @@ TEST(OffsetRanges, JoinWhatTouches) {
     set.trim_below(Offset{10});
     EXPECT_FALSE(set.contains(Offset{9}));
     EXPECT_TRUE(set.contains(Offset{20}));
+}
+
+// The loop on its own thread.
+class DeadLettersOfTheLoop : public ProcessorTest {};
+
+TEST_F(DeadLettersOfTheLoop, PoisonGoesToTheDeadLettersAndNeverStopsTheStream) {
+    log_.put(1, TimestampMs{start}, "{\"not\":\"an event\"}");
+    log_.put(1, TimestampMs{start}, "\xff\xfe");
+    put(1, "a");
+    run();
+    eventually_counted(1);
+    EXPECT_EQ(store_.state().books.dead_lettered, 2);
+    auto letters = log_.all("ad-events-dlt");
+    ASSERT_EQ(letters.size(), 2u);
+    EXPECT_EQ(letters[0].value, "{\"not\":\"an event\"}");
+    EXPECT_EQ(letters[0].headers[2].name, "kafka_dlt-original-offset");
+    EXPECT_EQ(letters[0].headers[2].value, "0");
+}
+
+TEST_F(DeadLettersOfTheLoop, DeadLettersThatCannotBeWrittenHoldTheOffset) {
+    log_.refuse_appends(true);
+    log_.put(1, TimestampMs{start}, "poison");
+    put(1, "a");
+    run();
+    eventually([&] {
+        return !processor_->snapshot().trouble.empty() &&
+               processor_->snapshot().trouble != "starting";
+    });
+    EXPECT_EQ(store_.state().books.counted, 0);
+    EXPECT_EQ(processor_->health().status, observability::HealthStatus::down);
+    log_.refuse_appends(false);
+    eventually_counted(1);
+    EXPECT_EQ(store_.state().books.dead_lettered, 1);
+    eventually([&] { return processor_->snapshot().ready; });
+}
+
+// What a crash between the two leaves: the dead letter is durable, the offset behind it is not.
+TEST_F(DeadLettersOfTheLoop, ADeadLetterWhoseOffsetWasLostIsWrittenAgainAndBookedOnce) {
+    log_.put(1, TimestampMs{start}, "poison");
+    put(1, "a");
+    store_.next_faults(MemoryStore::Fault::lose_request, -1);
+    run();
+    eventually([&] { return !log_.all("ad-events-dlt").empty(); });
+    stop();
+    std::size_t written = log_.all("ad-events-dlt").size();
+    EXPECT_TRUE(store_.state().offsets.empty());
+    store_.next_faults(MemoryStore::Fault::none, 0);
+    run();
+    eventually_counted(1);
+    EXPECT_EQ(store_.state().books.dead_lettered, 1);
+    auto letters = log_.all("ad-events-dlt");
+    ASSERT_EQ(letters.size(), written + 1);
+    EXPECT_EQ(letters.back().headers[2].value, letters.front().headers[2].value);
+    EXPECT_EQ(letters.back().value, "poison");
 }
 
 }  // namespace

@@ -1,79 +1,19 @@
-// The loop against a log and a store in memory: traces of what happens when either fails.
+// The loop against a log and a store in memory: every record counts once, whatever is lost.
 #include "pipeline/processor/processor.hpp"
 
 #include <gtest/gtest.h>
-#include <functional>
 #include <random>
 #include <string>
 
-#include "pipeline/processor/fakes/memory_log.hpp"
-#include "pipeline/processor/fakes/memory_store.hpp"
-#include "pipeline/processor/test_events.hpp"
+#include "pipeline/processor/test_support.hpp"
 
 namespace adtally::processor {
 namespace {
 
-using fakes::MemoryLog;
 using fakes::MemoryStore;
 using Fault = fakes::MemoryStore::Fault;
 
-constexpr std::int64_t start = 1'705'327'402'000;
-
-class ProcessorTest : public testing::Test {
-protected:
-    void run() {
-        Options options;
-        options.flush_interval = Milliseconds{1};
-        options.verify_interval = Milliseconds{5};
-        options.backoff_min = Milliseconds{1};
-        options.backoff_max = Milliseconds{5};
-        options.restore_slice = Milliseconds{0};
-        options.look_interval = Milliseconds{5};
-        options.stalled_after = Milliseconds{20};
-        processor_ = std::make_unique<Processor>(options, log_, store_, thresholds_, publisher_,
-                                                 clock_, metrics_, crash_points_);
-        processor_->start();
-    }
-    void stop() { processor_.reset(); }
-
-    void put(std::int64_t ad, const std::string& id, std::int64_t at = start) {
-        put_late(ad, id, at, at);
-    }
-    // As from a spool: received before it was appended.
-    void put_late(std::int64_t ad, const std::string& id, std::int64_t received, std::int64_t at) {
-        log_.put(static_cast<std::int32_t>(ad % 2), TimestampMs{at},
-                 record({.ad = ad, .id = id, .cost_micros = 10, .received_ms = received}));
-    }
-    void eventually(const std::function<bool()>& condition) {
-        Deadline deadline = Deadline::after(Milliseconds{20'000});
-        std::mutex mutex;
-        std::condition_variable never;
-        while (!condition()) {
-            ASSERT_FALSE(deadline.passed()) << "trouble: " << processor_->snapshot().trouble;
-            std::unique_lock lock(mutex);
-            never.wait_for(lock, Milliseconds{1});
-        }
-    }
-    void eventually_troubled(const std::string& why) {
-        eventually([&] { return processor_->snapshot().trouble.find(why) != std::string::npos; });
-        EXPECT_EQ(processor_->health().status, observability::HealthStatus::down);
-    }
-    void eventually_well() {
-        eventually([&] { return processor_->snapshot().ready; });
-    }
-    void eventually_counted(std::int64_t events) {
-        eventually([&] { return store_.state().books.counted == events; });
-    }
-
-    SystemClock clock_;
-    MemoryLog log_{2};
-    MemoryStore store_;
-    LiveThresholds thresholds_{Thresholds{}};
-    MetricPublisher publisher_{log_, "ad-metrics", clock_, {}};
-    observability::MetricRegistry metrics_{"test"};
-    CrashPoints crash_points_;
-    std::unique_ptr<Processor> processor_;
-};
+constexpr std::int64_t start = ProcessorTest::start;
 
 // The first connection is no reconnection: nothing is looked at twice, nobody is warned.
 TEST_F(ProcessorTest, StartsByOneLookAtTheStore) {
@@ -190,95 +130,6 @@ TEST_F(ProcessorTest, ALateRecordHoldsItsPartitionUpUntilTheLogCanBeRead) {
     EXPECT_EQ(store_.state().books.duplicates, 1);
 }
 
-TEST_F(ProcessorTest, PoisonGoesToTheDeadLettersAndNeverStopsTheStream) {
-    log_.put(1, TimestampMs{start}, "{\"not\":\"an event\"}");
-    log_.put(1, TimestampMs{start}, "\xff\xfe");
-    put(1, "a");
-    run();
-    eventually_counted(1);
-    EXPECT_EQ(store_.state().books.dead_lettered, 2);
-    auto letters = log_.all("ad-events-dlt");
-    ASSERT_EQ(letters.size(), 2u);
-    EXPECT_EQ(letters[0].value, "{\"not\":\"an event\"}");
-    EXPECT_EQ(letters[0].headers[2].name, "kafka_dlt-original-offset");
-    EXPECT_EQ(letters[0].headers[2].value, "0");
-}
-
-TEST_F(ProcessorTest, DeadLettersThatCannotBeWrittenHoldTheOffset) {
-    log_.refuse_appends(true);
-    log_.put(1, TimestampMs{start}, "poison");
-    put(1, "a");
-    run();
-    eventually([&] {
-        return !processor_->snapshot().trouble.empty() &&
-               processor_->snapshot().trouble != "starting";
-    });
-    EXPECT_EQ(store_.state().books.counted, 0);
-    EXPECT_EQ(processor_->health().status, observability::HealthStatus::down);
-    log_.refuse_appends(false);
-    eventually_counted(1);
-    EXPECT_EQ(store_.state().books.dead_lettered, 1);
-    eventually([&] { return processor_->snapshot().ready; });
-}
-
-// What a crash between the two leaves: the dead letter is durable, the offset behind it is not.
-TEST_F(ProcessorTest, ADeadLetterWhoseOffsetWasLostIsWrittenAgainAndBookedOnce) {
-    log_.put(1, TimestampMs{start}, "poison");
-    put(1, "a");
-    store_.next_faults(Fault::lose_request, -1);
-    run();
-    eventually([&] { return !log_.all("ad-events-dlt").empty(); });
-    stop();
-    std::size_t written = log_.all("ad-events-dlt").size();
-    EXPECT_TRUE(store_.state().offsets.empty());
-    store_.next_faults(Fault::none, 0);
-    run();
-    eventually_counted(1);
-    EXPECT_EQ(store_.state().books.dead_lettered, 1);
-    auto letters = log_.all("ad-events-dlt");
-    ASSERT_EQ(letters.size(), written + 1);
-    EXPECT_EQ(letters.back().headers[2].value, letters.front().headers[2].value);
-    EXPECT_EQ(letters.back().value, "poison");
-}
-
-TEST_F(ProcessorTest, ARefusalIsToldAndTriedAgain) {
-    store_.next_faults(Fault::refuse, -1);
-    put(1, "a");
-    run();
-    eventually([&] { return processor_->snapshot().trouble == "told to refuse"; });
-    EXPECT_FALSE(processor_->snapshot().ready);
-    store_.next_faults(Fault::none, 0);
-    eventually_counted(1);
-    eventually([&] { return processor_->snapshot().ready; });
-}
-
-TEST_F(ProcessorTest, ARefusalThatIsMendedByAnEmptyStoreIsOver) {
-    put(1, "a");
-    run();
-    eventually_counted(1);
-    store_.next_faults(Fault::refuse, -1);
-    put(1, "b");
-    eventually([&] { return processor_->snapshot().trouble == "told to refuse"; });
-    store_.roll_back_to({});
-    store_.next_faults(Fault::none, 0);
-    eventually_counted(2);
-    eventually([&] { return processor_->snapshot().ready; });
-}
-
-TEST_F(ProcessorTest, NothingIsReadWhileTheStoreTakesNoWrites) {
-    store_.next_faults(Fault::lose_request, -1);
-    put(1, "first");
-    run();
-    eventually([&] { return processor_->snapshot().trouble == "told to lose the request"; });
-    for (int i = 0; i < 1'000; ++i)
-        put(1, std::to_string(i));
-    eventually([&] { return processor_->snapshot().trouble == "told to lose the request"; });
-    EXPECT_FALSE(processor_->snapshot().ready);
-    EXPECT_LE(processor_->snapshot().pending_events, 1);
-    store_.next_faults(Fault::none, 0);
-    eventually_counted(1'001);
-}
-
 TEST_F(ProcessorTest, RecordsThatRetentionRemovedAreBookedAsExpired) {
     put(1, "a");
     run();
@@ -289,49 +140,6 @@ TEST_F(ProcessorTest, RecordsThatRetentionRemovedAreBookedAsExpired) {
     eventually_counted(3);
     eventually([&] { return store_.state().books.expired == 4; });
     EXPECT_TRUE(processor_->snapshot().ready || !processor_->snapshot().trouble.empty());
-}
-
-TEST_F(ProcessorTest, APartitionThatCannotBeRestoredDoesNotHoldUpTheOthers) {
-    put(1, "a");
-    put(2, "a");
-    log_.mute(0, true);
-    run();
-    eventually_counted(1);
-    eventually_troubled("told to be mute");
-    put(1, "b");
-    eventually_counted(2);
-    EXPECT_EQ(store_.state().ads[2].impressions, 0);
-    EXPECT_FALSE(processor_->snapshot().ready);
-    log_.mute(0, false);
-    eventually_counted(3);
-    eventually_well();
-}
-
-TEST_F(ProcessorTest, APartitionWhoseRecordsDoNotComeIsATrouble) {
-    put(1, "a");
-    put(2, "a");
-    run();
-    eventually_counted(2);
-    eventually_well();
-    log_.withhold(1, true);
-    put(1, "b");
-    put(2, "b");
-    eventually_troubled("partition 1 is stalled: the record at 1");
-    EXPECT_EQ(store_.state().ads[2].impressions, 2) << "the other one is read";
-    log_.withhold(1, false);
-    eventually_counted(4);
-    eventually_well();
-}
-
-TEST_F(ProcessorTest, AQuietPartitionThatDoesNotAnswerIsATrouble) {
-    put(1, "a");
-    run();
-    eventually_counted(1);
-    eventually_well();
-    log_.mute(1, true);
-    eventually_troubled("partition 1 cannot be read: told to be mute");
-    log_.mute(1, false);
-    eventually_well();
 }
 
 // A transaction leaves one behind what it wrote.
@@ -377,37 +185,6 @@ TEST_F(ProcessorTest, WhatIsRestoredIsReadInSlicesBetweenWhichTheGroupIsServed) 
     eventually_counted(621);
     EXPECT_EQ(store_.state().books.duplicates, 201);
     EXPECT_LE(log_.most_reads_without_poll(), 6) << "as few as there are partitions";
-}
-
-// Its rights were taken, or its place in the group: another one is asked for, also for the bids.
-TEST_F(ProcessorTest, AReaderThatHasEndedIsReplaced) {
-    const auto bid = [this](const std::string& text) {
-        eventlog::RecordBatch batch;
-        batch.add("1", text);
-        log_.append("ad-catalog", std::move(batch), [](const Status&) {});
-    };
-    std::int64_t events = 0;
-    const auto put_unpriced = [&] {
-        const TestEvent made{.id = std::to_string(events++)};  // the event views it
-        domain::Event event = to_event(made);
-        event.has_cost = false;
-        std::string text;
-        domain::append_canonical(event, text);
-        log_.put(1, TimestampMs{start}, text);
-    };
-    bid(R"({"model":"CPC","bid_micros":5})");
-    run();
-    put_unpriced();
-    eventually_counted(events);
-    EXPECT_EQ(store_.state().ads[1].cost.value, 0);
-    log_.end_readers();
-    bid(R"({"model":"CPM","bid_micros":1000000})");
-    eventually([&] {
-        put_unpriced();
-        return store_.state().ads[1].cost.value > 0;
-    });
-    eventually_counted(events);
-    eventually_well();
 }
 
 // Two processors that both believe to own everything: the guard lets each step happen once.

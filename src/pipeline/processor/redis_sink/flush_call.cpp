@@ -43,7 +43,7 @@ void FlushCall::build(std::string_view topic, Flushes flushes,
     bytes_.clear();
     slices_.clear();
 
-    add(static_cast<std::int64_t>(4 + 3 * flushes_.size()));
+    add(static_cast<std::int64_t>(key_count()));
     add(keys::anomalies);
     add(keys::open_incidents);
     add(keys::ad_windows);

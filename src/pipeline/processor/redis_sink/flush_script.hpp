@@ -21,6 +21,7 @@ public:
                TimestampMs now);
     // EVALSHA's words after the command and the hash: number of keys, keys, arguments.
     void append_to(std::vector<std::string_view>& words) const;
+    std::size_t key_count() const { return 4 + 3 * flushes_.size(); }
     const Flushes& flushes() const { return flushes_; }
     const processor::Deltas& deltas() const { return deltas_; }
 

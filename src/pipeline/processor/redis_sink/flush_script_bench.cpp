@@ -5,9 +5,7 @@
 // no ratios, no windows, no rank, and nothing that makes it one step.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
-#include <algorithm>
 #include <array>
-#include <cmath>
 #include <random>
 #include <stdexcept>
 
@@ -31,17 +29,12 @@ constexpr std::int64_t campaigns = 50;
 // Folded events of each partition, made anew before each flush.
 class Traffic {
 public:
-    Traffic() {
-        double sum = 0;
-        for (std::size_t i = 0; i < ads; ++i)
-            sums_[i] = sum += 1.0 / static_cast<double>(i + 1);
-    }
     void fold(std::size_t events) {
         for (auto& aggregator : aggregators_)
             aggregator.clear();
         counted_.fill(0);
         for (std::size_t i = 0; i < events; ++i) {
-            const std::size_t ad = pick();
+            const std::size_t ad = by_zipf_(random_) + 1;
             const bool click = std::uniform_real_distribution<double>{0, 1}(random_) < 0.03;
             domain::Event event;
             event.type = click ? domain::EventType::click : domain::EventType::impression;
@@ -72,13 +65,8 @@ public:
     const std::array<Deltas, partitions>& deltas() const { return deltas_; }
 
 private:
-    std::size_t pick() {
-        const double point = std::uniform_real_distribution<double>{0, sums_.back()}(random_);
-        const auto found = std::upper_bound(sums_.begin(), sums_.end(), point);
-        return std::min<std::size_t>(static_cast<std::size_t>(found - sums_.begin()), ads - 1) + 1;
-    }
-
-    std::array<double, ads> sums_{};
+    std::discrete_distribution<std::size_t> by_zipf_{ads, 0.5, ads + 0.5,
+                                                     [](double rank) { return 1 / rank; }};
     std::mt19937_64 random_{7};
     std::vector<Aggregator> aggregators_ = [] {
         std::vector<Aggregator> made;
@@ -107,7 +95,7 @@ redis::RedisServer a_redis() {
     return redis::RedisServer{{.password = {}, .arguments = {"--appendfsync", "everysec"}}};
 }
 
-// Runs `flush` for each state and books Redis' CPU as the time.
+// Flushes `state.range(0)` events at a time by `work`; the time is Redis' CPU.
 template <class Work>
 void measure(benchmark::State& state, redis::RedisServer& server, Traffic& traffic, Work work) {
     redis::Client client = server.client();

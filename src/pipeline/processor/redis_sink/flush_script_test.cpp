@@ -8,9 +8,7 @@
 
 #include "pipeline/processor/aggregator.hpp"
 #include "pipeline/processor/redis_sink/keys.hpp"
-#include "pipeline/processor/redis_sink/redis_store.hpp"
-#include "pipeline/processor/test_events.hpp"
-#include "platform/redis/test_support.hpp"
+#include "pipeline/processor/redis_sink/test_support.hpp"
 
 namespace adtally::redis_sink {
 namespace {
@@ -24,25 +22,11 @@ using processor::FlushOutcome;
 using processor::TestEvent;
 using Kind = FlushOutcome::Kind;
 
-constexpr std::int64_t noon = 1'705'320'000'000;  // 2024-01-15T12:00:00Z
 constexpr std::int64_t hour_ms = 3'600'000;
 constexpr std::int64_t day_ms = 24 * hour_ms;
 
-class FlushScript : public testing::Test {
+class FlushScript : public RedisStoreTest {
 protected:
-    static void SetUpTestSuite() { server = std::make_unique<redis::RedisServer>(); }
-    static void TearDownTestSuite() { server.reset(); }
-    void SetUp() override { (void)run({"FLUSHALL"}); }
-
-    redis::Reply run(std::initializer_list<std::string_view> words) {
-        auto reply = client_.command(words);
-        EXPECT_TRUE(reply.has_value());
-        return reply ? reply.value() : redis::Reply{};
-    }
-    std::string get(std::string_view key) {
-        redis::Reply reply = run({"GET", key});
-        return reply.is_nil() ? "absent" : reply.text;
-    }
     void add(const TestEvent& from, std::int64_t nanos = 0) {
         domain::Event event = to_event(from);
         aggregator_.add(event, domain::Nanos{nanos});
@@ -78,19 +62,11 @@ protected:
         return "absent";
     }
 
-    static std::unique_ptr<redis::RedisServer> server;
-    redis::Client client_ = server->client();
-    SystemClock clock_;
-    CrashPoints crash_points_;
-    RedisStore store_{server->client_options(), "ad-events", clock_, crash_points_};
-    processor::Thresholds thresholds_;
     Aggregator aggregator_{domain::ReportingZone::utc()};
     Deltas deltas_;
     std::int64_t next_ = 0;
     std::int64_t events_ = 0;
 };
-
-std::unique_ptr<redis::RedisServer> FlushScript::server;
 
 TEST_F(FlushScript, WritesTheKeysOfTheDesign) {
     add({.ad = 1, .campaign = 9, .time_ms = noon}, 2'500'000);

@@ -50,17 +50,23 @@ void RedisStore::make_calls(std::span<const Flush> flushes,
     close();
 }
 
-void RedisStore::append(const FlushCall& call) {
-    std::vector<std::string_view> words{"EVALSHA", script_.sha1()};
+Result<Reply> RedisStore::evaluate(const FlushCall& call) {
+    std::vector<std::string_view> words;
     call.append_to(words);
-    client_.append(words);
+    const auto after_count = std::span<const std::string_view>(words).subspan(1);
+    return redis::evaluate(client_, script_, after_count.first(call.key_count()),
+                           after_count.subspan(call.key_count()));
 }
 
 Result<std::vector<FlushOutcome>> RedisStore::apply(std::span<const Flush> flushes,
                                                     const processor::Thresholds& thresholds) {
     make_calls(flushes, thresholds);
-    for (const FlushCall& call : calls_)
-        append(call);
+    std::vector<std::string_view> words;
+    for (const FlushCall& call : calls_) {
+        words.assign({"EVALSHA", script_.sha1()});
+        call.append_to(words);
+        client_.append(words);
+    }
     ADTALLY_TRY(client_.send());
     crash_points_.pass(CrashPoint::processor_after_send);
     ADTALLY_TRY(auto replies, client_.receive());
@@ -80,11 +86,7 @@ Result<RedisStore::Outcomes> RedisStore::settle(const FlushCall& call, Reply rep
                                                 const processor::Thresholds& thresholds) {
     // A Redis that was restarted, or told to, has forgotten the script: nothing was run.
     if (reply.is_error() && reply.text.starts_with("NOSCRIPT")) {
-        ADTALLY_TRY(client_.command({"SCRIPT", "LOAD", script_.source()}));
-        append(call);
-        ADTALLY_TRY(client_.send());
-        ADTALLY_TRY(auto replies, client_.receive());
-        reply = std::move(replies.at(0));
+        ADTALLY_TRY(reply, evaluate(call));
     }
     Outcomes outcomes = parse_flush_reply(reply, call);
     const FlushCall::Flushes& flushes = call.flushes();
@@ -116,10 +118,8 @@ Result<RedisStore::Outcomes> RedisStore::run(FlushCall::Flushes flushes,
                                              const processor::Thresholds& thresholds) {
     FlushCall call;
     call.build(topic_, std::move(flushes), thresholds, clock_.wall());
-    append(call);
-    ADTALLY_TRY(client_.send());
-    ADTALLY_TRY(auto replies, client_.receive());
-    return settle(call, std::move(replies.at(0)), thresholds);
+    ADTALLY_TRY(auto reply, evaluate(call));
+    return settle(call, std::move(reply), thresholds);
 }
 
 Result<std::vector<std::optional<Offset>>> RedisStore::positions(

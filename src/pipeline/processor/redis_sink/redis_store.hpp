@@ -38,7 +38,7 @@ private:
     // one.
     void make_calls(std::span<const processor::Flush> flushes,
                     const processor::Thresholds& thresholds);
-    void append(const FlushCall& call);
+    Result<redis::Reply> evaluate(const FlushCall& call);
     Result<Outcomes> settle(const FlushCall& call, redis::Reply reply,
                             const processor::Thresholds& thresholds);
     // One call of its own, now.

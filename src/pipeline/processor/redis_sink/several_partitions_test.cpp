@@ -5,9 +5,7 @@
 #include <utility>
 
 #include "pipeline/processor/aggregator.hpp"
-#include "pipeline/processor/redis_sink/redis_store.hpp"
-#include "pipeline/processor/test_events.hpp"
-#include "platform/redis/test_support.hpp"
+#include "pipeline/processor/redis_sink/test_support.hpp"
 
 namespace adtally::redis_sink {
 namespace {
@@ -20,23 +18,8 @@ using processor::FlushOutcome;
 using processor::TestEvent;
 using Kind = FlushOutcome::Kind;
 
-constexpr std::int64_t noon = 1'705'320'000'000;  // 2024-01-15T12:00:00Z
-
-class SeveralPartitions : public testing::Test {
+class SeveralPartitions : public RedisStoreTest {
 protected:
-    static void SetUpTestSuite() { server = std::make_unique<redis::RedisServer>(); }
-    static void TearDownTestSuite() { server.reset(); }
-    void SetUp() override { (void)run({"FLUSHALL"}); }
-
-    redis::Reply run(std::initializer_list<std::string_view> words) {
-        auto reply = client_.command(words);
-        EXPECT_TRUE(reply.has_value());
-        return reply ? reply.value() : redis::Reply{};
-    }
-    std::string get(std::string_view key) {
-        redis::Reply reply = run({"GET", key});
-        return reply.is_nil() ? "absent" : reply.text;
-    }
     // The flush of a partition that holds these events and nothing before them.
     Flush first_flush(std::int32_t partition, const std::vector<TestEvent>& events) {
         Aggregator aggregator{domain::ReportingZone::utc()};
@@ -65,17 +48,9 @@ protected:
         return kinds;
     }
 
-    static std::unique_ptr<redis::RedisServer> server;
-    redis::Client client_ = server->client();
-    SystemClock clock_;
-    CrashPoints crash_points_;
-    RedisStore store_{server->client_options(), "ad-events", clock_, crash_points_};
-    processor::Thresholds thresholds_;
     std::vector<std::unique_ptr<Deltas>> deltas_;
     std::vector<processor::EntityTotals> totals_;
 };
-
-std::unique_ptr<redis::RedisServer> SeveralPartitions::server;
 
 TEST_F(SeveralPartitions, AddUpWhatTheyShare) {
     // Ad 5 in two partitions: as after partitions were added to a topic.
