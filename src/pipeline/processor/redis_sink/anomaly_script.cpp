@@ -1,8 +1,9 @@
 // The Lua of the anomaly rules: the part of the flush that finds incidents, and the sweep that
 // closes those that went quiet.
 //
-// A window is one packed text in a hash of all ads (or campaigns): two calls a flush read and write
-// all of them. Its buckets are parsed only when event time moves on to the next ten seconds.
+// A window is a packed text in a hash of all ads (or campaigns): two calls a flush read and write
+// all of them. Its older buckets lie beside it and are read, parsed and written only when event
+// time moves on to the next ten seconds: with them a flush grew dearer for the first five minutes.
 #include <fmt/format.h>
 
 #include "pipeline/processor/redis_sink/flush_script.hpp"
@@ -41,9 +42,9 @@ local function judge(kind, id, head, impressions, clicks, incident)
   return incident
 end
 -- Without the buckets that the window has left; and the sums of what stays.
-local function prune(others, head)
+local function prune(closed, head)
   local kept, impressions, clicks = {}, 0, 0
-  for bucket, i, c in string.gmatch(others, '(%d+)=(%d+),(%d+) ') do
+  for bucket, i, c in string.gmatch(closed, '(%d+)=(%d+),(%d+) ') do
     if tonumber(bucket) > head - WINDOW then
       kept[#kept + 1] = bucket .. '=' .. i .. ',' .. c .. ' '
       impressions, clicks = impressions + i, clicks + c
@@ -51,37 +52,38 @@ local function prune(others, head)
   end
   return table.concat(kept), impressions, clicks
 end
-local function add_late(others, bucket, i, c)
+local function add_late(closed, bucket, i, c)
   local found
-  others = string.gsub(others, '(%d+)=(%d+),(%d+) ', function(b, old_i, old_c)
+  closed = string.gsub(closed, '(%d+)=(%d+),(%d+) ', function(b, old_i, old_c)
     if b ~= bucket then return nil end
     found = true
     return b .. '=' .. text(old_i + i) .. ',' .. text(old_c + c) .. ' '
   end)
-  return found and others or others .. bucket .. '=' .. i .. ',' .. c .. ' '
+  return found and closed or closed .. bucket .. '=' .. i .. ',' .. c .. ' '
 end
-local changed = {ad = {}, campaign = {}}
+local changed, emptied = {ad = {}, campaign = {}}, {ad = {}, campaign = {}}
 at = FIRST_WINDOW
 local w = 1
 while w <= WINDOWS do
   local kind, id = ARGV[at], ARGV[at + 1]
-  local head, impressions, clicks, head_i, head_c, _, incident, others =
-      string.match(windows[kind][id] or '0;0;0;0;0;0;;', PACKED)
-  head, impressions, clicks = tonumber(head), tonumber(impressions), tonumber(clicks)
-  head_i, head_c = tonumber(head_i), tonumber(head_c)
+  local window = windows[kind][id]
+  local head, impressions, clicks = tonumber(window[1]), tonumber(window[2]), tonumber(window[3])
+  local head_i, head_c, incident = tonumber(window[4]), tonumber(window[5]), window[7]
+  local stored = window.closed or ''
+  local closed = stored ~= '' and stored or window[8]
   while w <= WINDOWS and ARGV[at] == kind and ARGV[at + 1] == id do
     local bucket, i, c = tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4])
     if bucket > head then
       if head_i + head_c > 0 then
-        others = others .. text(head) .. '=' .. text(head_i) .. ',' .. text(head_c) .. ' '
+        closed = closed .. text(head) .. '=' .. text(head_i) .. ',' .. text(head_c) .. ' '
       end
       head, head_i, head_c = bucket, 0, 0
-      others, impressions, clicks = prune(others, head)
+      closed, impressions, clicks = prune(closed, head)
     end
     if bucket == head then
       head_i, head_c = head_i + i, head_c + c
     elseif bucket > head - WINDOW then
-      others = add_late(others, ARGV[at + 2], ARGV[at + 3], ARGV[at + 4])
+      closed = add_late(closed, ARGV[at + 2], ARGV[at + 3], ARGV[at + 4])
     else
       i, c = 0, 0  -- older than the window
     end
@@ -91,10 +93,19 @@ while w <= WINDOWS do
   incident = judge(kind, id, head, impressions, clicks, incident)
   local list = changed[kind]
   list[#list + 1] = id
-  list[#list + 1] = string.format('%d;%d;%d;%d;%d;%s;%s;%s', head, impressions, clicks, head_i,
-                                  head_c, NOW, incident, others)
+  list[#list + 1] = string.format('%d;%d;%d;%d;%d;%s;%s;', head, impressions, clicks, head_i,
+                                  head_c, NOW, incident)
+  if closed ~= stored then
+    if closed == '' then
+      emptied[kind][#emptied[kind] + 1] = id .. CLOSED
+    else
+      list[#list + 1] = id .. CLOSED
+      list[#list + 1] = closed
+    end
+  end
 end
 for kind, list in pairs(changed) do call_in_chunks('HSET', HASHES[kind], list) end
+for kind, list in pairs(emptied) do call_in_chunks('HDEL', HASHES[kind], list) end
 at = FIRST_SESSION
 for i = 1, SESSIONS do
   local key, session, delta = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 2])
@@ -115,14 +126,14 @@ local now, silence, closed = tonumber(ARGV[1]), tonumber(ARGV[2]), 0
 for _, member in ipairs(redis.call('SMEMBERS', KEYS[1])) do
   local kind, id = string.match(member, '^(%a+):(%d+)$')
   local packed = HASHES[kind] and redis.call('HGET', HASHES[kind], id)
-  local head, impressions, clicks, head_i, head_c, seen, incident, others =
+  local head, impressions, clicks, head_i, head_c, seen, incident, tail =
       string.match(packed or '', PACKED)
   if not head or incident == '' then
     redis.call('SREM', KEYS[1], member)
   elseif now - tonumber(seen) > silence then
     redis.call('SREM', KEYS[1], member)
     redis.call('HSET', HASHES[kind], id, table.concat(
-        {head, impressions, clicks, head_i, head_c, seen, '', others}, ';'))
+        {head, impressions, clicks, head_i, head_c, seen, '', tail}, ';'))
     redis.call('XADD', KEYS[2], 'MAXLEN', KEPT, '*', 'id', incident, 'rule', 'ctr', 'entity', kind,
                'entity_id', id, 'state', 'RESOLVED', 'observed', 'no traffic', 'threshold', '',
                'event_time_ms', string.format('%d', tonumber(head) * BUCKET_MS),
@@ -138,7 +149,7 @@ for i, hash in ipairs({KEYS[3], KEYS[4]}) do
   for f = 1, #step[2], 2 do
     local seen, incident = string.match(step[2][f + 1], '^%d+;%d+;%d+;%d+;%d+;(%d+);([^;]*);')
     if seen and incident == '' and now - tonumber(seen) > 3600000 then
-      redis.call('HDEL', hash, step[2][f])
+      redis.call('HDEL', hash, step[2][f], step[2][f] .. CLOSED)
     end
   end
 end
@@ -156,12 +167,12 @@ std::string lua_names() {
         "local CTR, CPC, CPM, DAY = '{}', '{}', '{}', '{}'\n"
         "local TOP = {{impressions = '{}', clicks = '{}', ctr = '{}', cost = '{}'}}\n"
         "local HOUR_TTL, DATED_TTL, DAILY_TTL, SESSION_TTL = {}, {}, {}, {}\n"
-        "local KEPT, WINDOW, BUCKET_MS = {}, {}, {}\n"
+        "local KEPT, WINDOW, BUCKET_MS, CLOSED = {}, {}, {}, '{}'\n"
         "local CHUNK = 4000\n",  // arguments of one call: Lua's stack ends near 8,000
         list, keys::ctr, keys::cpc, keys::cpm, keys::day_held, keys::top_ads("impressions"),
         keys::top_ads("clicks"), keys::top_ads("ctr"), keys::top_ads("cost"), keys::hour_of_day_ttl,
         keys::dated_hour_ttl, keys::daily_ttl, keys::session_ttl, keys::anomalies_kept,
-        processor::ctr_window_buckets, processor::ctr_bucket_ms);
+        processor::ctr_window_buckets, processor::ctr_bucket_ms, keys::closed_buckets);
 }
 
 std::string_view lua_anomalies() {

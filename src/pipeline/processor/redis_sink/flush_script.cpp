@@ -132,13 +132,15 @@ if not foreign then
   end
 end
 
--- The window of an entity: "head;impressions;clicks;head's impressions;head's clicks;seen;incident;"
--- and its other buckets, "bucket=impressions,clicks " each.
+-- The window of an entity: "head;impressions;clicks;head's impressions;head's clicks;seen;incident;",
+-- and in a field of its own the buckets before the head, "bucket=impressions,clicks " each. Those
+-- are most of the text after five minutes, and only a new head or a late event needs them. (An
+-- older version kept them behind the last semicolon.)
 local PACKED = '^(%d+);(%d+);(%d+);(%d+);(%d+);(%d+);([^;]*);(.*)$'
 local windows = {ad = {}, campaign = {}}
 local HASHES = {ad = KEYS[3], campaign = KEYS[4]}
 do
-  local ids = {ad = {}, campaign = {}}
+  local ids, moved = {ad = {}, campaign = {}}, {ad = {}, campaign = {}}
   at = FIRST_WINDOW
   for i = 1, WINDOWS do
     local list, id = ids[ARGV[at]], ARGV[at + 1]
@@ -148,11 +150,22 @@ do
   for kind, list in pairs(ids) do
     local values = fetch('HMGET', HASHES[kind], list)
     for i, id in ipairs(list) do
-      if values[i] and not string.find(values[i], PACKED) then
-        refuse(HASHES[kind], 'is no window at ' .. id)
-      end
-      windows[kind][id] = values[i]
+      local window = {string.match(values[i] or '0;0;0;0;0;0;;', PACKED)}
+      if not window[1] then refuse(HASHES[kind], 'is no window at ' .. id) end
+      windows[kind][id] = window
     end
+  end
+  at = FIRST_WINDOW
+  for i = 1, WINDOWS do
+    local id, list = ARGV[at + 1], moved[ARGV[at]]
+    if ARGV[at + 2] ~= windows[ARGV[at]][id][1] and list[#list] ~= id then list[#list + 1] = id end
+    at = at + 5
+  end
+  for kind, list in pairs(moved) do
+    local fields = {}
+    for i, id in ipairs(list) do fields[i] = id .. CLOSED end
+    local values = fetch('HMGET', HASHES[kind], fields)
+    for i, id in ipairs(list) do windows[kind][id].closed = values[i] or nil end
   end
 end
 if foreign then return {2, foreign[1], foreign[2]} end

@@ -310,6 +310,7 @@ TEST_F(FlushScript, TheCtrWindowSlidesWithEventTime) {
 TEST_F(FlushScript, TheSweepClosesWhatWentQuiet) {
     for (int i = 0; i < 100; ++i)
         add({.time_ms = noon});
+    add({.time_ms = noon - 10'000});
     for (int i = 0; i < 20; ++i)
         add({.type = EventType::click, .time_ms = noon});
     ASSERT_EQ(flush().kind, Kind::applied);
@@ -328,7 +329,7 @@ TEST_F(FlushScript, TheSweepClosesWhatWentQuiet) {
     EXPECT_EQ(closed_at(clock_.wall().value + 400'000), 2);
     EXPECT_EQ(closed_at(clock_.wall().value + 400'000), 0);
     EXPECT_EQ(field(anomalies().back(), "state"), "RESOLVED");
-    EXPECT_EQ(run({"HLEN", keys::ad_windows}).integer, 1);
+    EXPECT_EQ(run({"HLEN", keys::ad_windows}).integer, 2);
     EXPECT_EQ(closed_at(clock_.wall().value + 3'700'000), 0);
     EXPECT_EQ(run({"HLEN", keys::ad_windows}).integer, 0) << "forgotten after an hour";
 }
@@ -374,6 +375,36 @@ TEST_F(FlushScript, WindowsAgreeWithTheDefinitionOnRandomStreams) {
                                        ";" + std::to_string(clicks) + ";"))
             << "step " << step << ": " << packed << " is not " << impressions << ", " << clicks;
     }
+}
+
+TEST_F(FlushScript, OlderBucketsLieBesideTheWindowAndLeaveWithIt) {
+    add({.time_ms = noon});
+    ASSERT_EQ(flush().kind, Kind::applied);
+    add({.time_ms = noon + 10'000});
+    ASSERT_EQ(flush().kind, Kind::applied);
+    EXPECT_EQ(run({"HGET", keys::ad_windows, "1:closed"}).text,
+              std::to_string(noon / 10'000) + "=1,0 ");
+    add({.time_ms = noon + 10'000});
+    ASSERT_EQ(flush().kind, Kind::applied);
+    EXPECT_TRUE(run({"HGET", keys::ad_windows, "1"})
+                    .text.starts_with(std::to_string(noon / 10'000 + 1) + ";3;0;2;0;"));
+    add({.time_ms = noon + 3'600'000});
+    ASSERT_EQ(flush().kind, Kind::applied);
+    EXPECT_EQ(run({"HEXISTS", keys::ad_windows, "1:closed"}).integer, 0) << "all left the window";
+}
+
+TEST_F(FlushScript, TheBucketsOfAnOlderVersionsWindowAreTakenOver) {
+    const std::string head = std::to_string(noon / 10'000);
+    const std::string before = std::to_string(noon / 10'000 - 1);
+    (void)run({"HSET", keys::ad_windows, "1", head + ";7;0;2;0;1;;" + before + "=5,0 "});
+    add({.time_ms = noon});
+    ASSERT_EQ(flush().kind, Kind::applied);
+    EXPECT_TRUE(run({"HGET", keys::ad_windows, "1"}).text.starts_with(head + ";8;0;3;0;"));
+    EXPECT_EQ(run({"HGET", keys::ad_windows, "1:closed"}).text, before + "=5,0 ");
+    add({.time_ms = noon + 10'000});
+    ASSERT_EQ(flush().kind, Kind::applied);
+    EXPECT_TRUE(run({"HGET", keys::ad_windows, "1"})
+                    .text.starts_with(std::to_string(noon / 10'000 + 1) + ";9;0;1;0;"));
 }
 
 TEST_F(FlushScript, AnHourOfTheDayExpires48HoursAfterItsLastWrite) {

@@ -54,6 +54,8 @@ inline constexpr std::string_view anomalies = "anomalies";
 // Hashes: an entity's id to its sliding window, packed (flush_script.cpp says how).
 inline constexpr std::string_view ad_windows = "adtally:ctr-windows:ad";
 inline constexpr std::string_view campaign_windows = "adtally:ctr-windows:campaign";
+// Behind the id: the field of the buckets before the newest.
+inline constexpr std::string_view closed_buckets = ":closed";
 inline constexpr std::string_view open_incidents = "adtally:incidents:open";
 
 std::string_view name_of(processor::Entity entity);  // "ad", "campaign"
