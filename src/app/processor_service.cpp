@@ -159,6 +159,9 @@ void ProcessorService::add_health(const Collaborators& with) {
     metrics_.gauge(this, "adtally_processor_lag_events",
                    "Records of its partitions, appended and not yet counted", {},
                    [this] { return static_cast<double>(sum().lag_events); });
+    metrics_.gauge(this, "adtally_pipeline_difference_events",
+                   "By how many events the books of all differed when they were last read", {},
+                   [this] { return static_cast<double>(reconciler_.difference()); });
 }
 
 void ProcessorService::start() {

@@ -164,7 +164,8 @@ def test_deliveries_are_signed_and_keep_their_key_when_repeated(webhook, send, n
 # ---- the books
 
 
-def test_the_books_are_reconciled_and_a_difference_is_an_alert(adtally, get, send, webhook, new_id):
+def test_the_books_are_reconciled_and_a_difference_is_an_alert(
+        adtally, get, send, webhook, alertmanager, new_id):
     """In seconds here, in minutes by default."""
     def rows(since=""):
         minutes = get("/api/pipeline/status").json()["minutes"]
@@ -194,11 +195,22 @@ def test_the_books_are_reconciled_and_a_difference_is_an_alert(adtally, get, sen
     assert (opened["entity"], opened["entity_id"], opened["observed"]) == (
         "pipeline", "ad-events", "1")
     assert get("/api/pipeline/status").json()["balanced"] is False
+    gauge = "adtally_pipeline_difference_events{application=\"data-processor\"} "
+    eventually(lambda: gauge + "1" in get("/actuator/prometheus").text, 10, "the gauge")
     adtally.redis.hincrby(books, "counted", -1)
     [resolved] = eventually(lambda: incident("RESOLVED"), 10, "its end")
     assert resolved["id"] == opened["id"] and incident("OPEN") == []
     eventually(lambda: [each for each in webhook.taken if each.json["id"] == opened["id"]], 30,
                "the webhook is told")
+
+    def alerts():
+        return [each.json[0] for each in alertmanager.taken
+                if each.json[0]["labels"]["incident"] == opened["id"]]
+    told = eventually(lambda: len(alerts()) == 2 and alerts(), 30, "the Alertmanager is told")
+    assert {each["labels"]["alertname"] for each in told} == {"AdtallyBooksDiffer"}
+    starts, ends = (datetime.datetime.fromisoformat(told[0][name])
+                    for name in ("startsAt", "endsAt"))
+    assert ends - starts > datetime.timedelta(hours=23), "open until it is resolved"
 
 
 # ---- thresholds while running

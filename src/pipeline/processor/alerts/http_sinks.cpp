@@ -78,21 +78,27 @@ public:
 private:
     // Alertmanager forgets an alert that is not renewed; an incident stays until it is resolved.
     static constexpr std::int64_t open_for_ms = 24LL * 3600 * 1000;
-    static constexpr std::int64_t session_ms = 30LL * 60 * 1000;
+    static constexpr std::int64_t session_ms = 30LL * 60 * 1000;  // nothing resolves this one
+
+    static std::string name_of(std::string_view rule) {
+        if (rule == "ctr")
+            return "AdtallyCtrAnomaly";
+        return rule == "session_clicks" ? "AdtallyClickPattern" : "AdtallyBooksDiffer";
+    }
 
     std::string body(const Anomaly& anomaly) const {
         TimestampMs ends = clock_.wall();
         if (anomaly.state == "OPEN")
-            ends.value += anomaly.rule == "ctr" ? open_for_ms : session_ms;
-        std::string name = anomaly.rule == "ctr" ? "AdtallyCtrAnomaly" : "AdtallyClickPattern";
+            ends.value += anomaly.rule == "session_clicks" ? session_ms : open_for_ms;
         return fmt::format(
             R"([{{"labels":{{"alertname":{},"severity":"warning","rule":{},"entity":{},)"
             R"("entity_id":{},"incident":{}}},"annotations":{{"summary":{},"observed":{},)"
             R"("threshold":{}}},"startsAt":{},"endsAt":{},"generatorURL":{}}}])",
-            quoted(name), quoted(anomaly.rule), quoted(anomaly.entity), quoted(anomaly.entity_id),
-            quoted(anomaly.id), quoted(summary(anomaly)), quoted(anomaly.observed),
-            quoted(anomaly.threshold), quoted(time_text(anomaly.detected_at)),
-            quoted(time_text(ends)), quoted(options_.generator_url));
+            quoted(name_of(anomaly.rule)), quoted(anomaly.rule), quoted(anomaly.entity),
+            quoted(anomaly.entity_id), quoted(anomaly.id), quoted(summary(anomaly)),
+            quoted(anomaly.observed), quoted(anomaly.threshold),
+            quoted(time_text(anomaly.detected_at)), quoted(time_text(ends)),
+            quoted(options_.generator_url));
     }
 
     AlertmanagerOptions options_;

@@ -33,6 +33,7 @@ public:
     Status deliver(const Anomaly& anomaly) override {
         eventlog::RecordBatch batch;
         batch.add(anomaly.entity + ":" + anomaly.entity_id, to_json(anomaly));
+        batch.add_header("content-type", "application/json");
         auto answer = std::make_shared<Answer>();
         producer_.append(topic_, std::move(batch), [answer](Status status) {
             std::lock_guard lock(answer->mutex);

@@ -167,6 +167,7 @@ Result<Reconciler::Written> Reconciler::write(TimestampMs now) {
     ADTALLY_TRY(const auto log, log_.topic(options_.topic));
     ADTALLY_TRY(const auto status, read_status(client_, log_, options_.topic, intake_));
     const Row row = row_of(status);
+    difference_ = row.difference;
     const std::int64_t number = now.value / options_.every.count();
     const std::string row_key = keys::reconciliation(options_.topic, number);
     const std::string open_key = keys::open_reconciliation(options_.topic);

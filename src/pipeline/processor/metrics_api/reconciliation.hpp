@@ -10,6 +10,7 @@
 // Threads. One, "proc-books".
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
@@ -45,6 +46,8 @@ public:
     // Writes the row of the interval that `now` lies in, unless it is there; `conflict` where Redis
     // is not bound to our log.
     Result<Written> write(TimestampMs now);
+    // Events by which the books differed when they were last read; 0 before.
+    std::int64_t difference() const { return difference_; }
 
 private:
     void run();
@@ -54,6 +57,7 @@ private:
     const ReadIntake intake_;
     const Clock& clock_;
     redis::Client client_;
+    std::atomic<std::int64_t> difference_{0};
     observability::Logger logger_{"reconciliation"};
     std::mutex mutex_;
     std::condition_variable wake_;
