@@ -1,7 +1,7 @@
 // Hands what is folded to the store: part of Processor, see processor.hpp.
 //
-// Dead letters first, durable before the offset moves past them; then one guarded script for each
-// partition; then the totals are published. What the store said decides what a partition believes.
+// Dead letters first, durable before the offset moves past them; then one guarded script for all
+// partitions; then the totals are published. What the store said decides what a partition believes.
 #include <algorithm>
 #include <optional>
 #include <utility>
@@ -89,6 +89,11 @@ void Processor::flush_pending() {
         return;
     }
     crash_points_.pass(CrashPoint::processor_after_flush);
+    const auto is_conflict = [](const FlushOutcome& outcome) {
+        return outcome.kind == FlushOutcome::Kind::conflict;
+    };
+    if (std::any_of(outcomes.value().begin(), outcomes.value().end(), is_conflict))
+        publisher_.forget_waiting();  // this processor may have slept while another counted on
     for (std::size_t i = 0; i < due.size(); ++i)
         settle(*due[i], flushes[i], outcomes.value()[i]);
     telemetry_->flushed(clock_.steady() - begin);

@@ -87,10 +87,12 @@ struct MetricPublisher::Impl {
             else
                 queue.push_back(key);
         }
-        if (!batch.empty())
-            producer.append(topic, std::move(batch), [](Status) {
-                // Not waited for: the next change of the entity says it again.
-            });
+        if (batch.empty())
+            return;
+        batch.add_header("content-type", "application/json");
+        producer.append(topic, std::move(batch), [](Status) {
+            // Not waited for: the next change of the entity says it again.
+        });
     }
 
     void forget_quiet(SteadyTime now) {
@@ -130,6 +132,12 @@ void MetricPublisher::tick() {
 
 void MetricPublisher::flush() {
     impl_->publish_due(impl_->clock.steady(), true);
+}
+
+void MetricPublisher::forget_waiting() {
+    for (const EntityKey& key : impl_->queue)
+        impl_->waiting[key].queued = false;
+    impl_->queue.clear();
 }
 
 }  // namespace adtally::processor

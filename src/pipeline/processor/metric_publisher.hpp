@@ -33,8 +33,10 @@ public:
     void touched(std::span<const EntityTotals> totals);
     // Publishes what is due; call it often.
     void tick();
-    // Publishes all that waits, due or not: at shutdown.
+    // Publishes all that waits, due or not: at shutdown, and before another processor counts on.
     void flush();
+    // Publishes none of it: what another has counted since is newer.
+    void forget_waiting();
 
 private:
     struct Impl;

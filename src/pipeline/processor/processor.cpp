@@ -101,6 +101,7 @@ void Processor::on_revoked(std::span<const Partition> partitions) {
         unreadable_.erase(partition);
         quiet_.erase(partition);
     }
+    publisher_.flush();  // before whoever is next publishes newer values
 }
 
 PartitionState* Processor::mine(Partition partition) {

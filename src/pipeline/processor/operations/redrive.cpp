@@ -130,6 +130,7 @@ std::future<Status> Redriver::append(const Letter& letter) {
     batch.add(letter.key, letter.value);
     batch.add_header(redriven_from_header,
                      fmt::format("{}/{}", box_.topic(), to_string(letter.position)));
+    batch.add_header("content-type", "application/json");
     std::promise<Status> answer;
     std::future<Status> later = answer.get_future();
     producer_.append(options_.topic, std::move(batch),
