@@ -129,7 +129,15 @@ def test_a_processor_is_frozen_past_its_session(cluster, oracle, seed, record_pr
         finish_exactly(cluster, load, oracle, record_property, freezes=FREEZES)
 
 
-def test_processors_join_and_leave_all_the_time(cluster, oracle, seed, record_property):
+@pytest.mark.parametrize("named", [False, True], ids=["nameless", "named"])
+def test_processors_join_and_leave_all_the_time(named, tmp_path, oracle, seed, record_property):
+    """A nameless one's partitions go to the others at once; a named one keeps them over a short
+    absence, and loses them when it stays away."""
+    with Cluster(tmp_path, 2, 3, named_members=named) as cluster:
+        join_and_leave(cluster, oracle, seed, record_property)
+
+
+def join_and_leave(cluster, oracle, seed, record_property):
     chance, moves = Random(seed), 0
     with Load(cluster, oracle, seed) as load:
         load.wait_for(100)

@@ -67,6 +67,9 @@ def test_kcat_reads_json_with_keys(cluster, events):
                  eventually(lambda: kcat(cluster, "ad-anomalies"), 30, "an anomaly")]
     assert f"ad:{LOUD_AD}" in {key for key, _ in anomalies}
     assert all(isinstance(value, dict) for _, value in anomalies)
+    for topic in ("ad-metrics", "ad-anomalies"):
+        told = [headers_of(headers) for headers, _ in kcat_prints(cluster, topic, "%h", "%s")]
+        assert {each["content-type"] for each in told} == {"application/json"}
 
 
 def test_kcat_and_the_jvm_read_headers_and_keys(cluster, events):

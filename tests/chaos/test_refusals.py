@@ -269,3 +269,26 @@ def test_a_broker_that_takes_small_batches_only(tmp_path, oracle, events):
         eventually(lambda: is_said(collector, small), SAID_SECONDS, "a line of the smaller limit")
         assert client.deliver(events.events(500)).status_code == 202
         assert_well(cluster, oracle)
+
+
+def test_a_full_spool_turns_events_away_and_takes_them_again(tmp_path, oracle, events):
+    with closing(refused(tmp_path, settings=["spool.max-events=1000"])) as cluster:
+        start_without_broker(cluster)
+        collector = cluster.collectors[0]
+        eventually(collector.is_ready, SAID_SECONDS, "a collector that takes events")
+        client = Collector(cluster, oracle)
+        turned_away = None
+        for _ in range(4):
+            answer = client.post_batch(events.events(500))
+            if answer.status_code != 202:
+                turned_away = answer
+                break
+        assert turned_away is not None and turned_away.status_code == 503
+        assert int(turned_away.headers["Retry-After"]) >= 1
+        assert turned_away.json()["code"] == "log_overloaded"
+        assert "the spool is full" in what_health_says(collector), what_health_says(collector)
+        assert 500 <= oracle.acknowledged_count <= 1500
+        cluster.broker.start()
+        assert_well(cluster, oracle)
+        assert client.deliver(events.events(500)).status_code == 202
+        assert_well(cluster, oracle)

@@ -111,9 +111,11 @@ class Service(Process):
 
 
 class Cluster:
-    def __init__(self, folder, collectors=1, processors=1, settings=(), broker=None, kafka=None):
+    def __init__(self, folder, collectors=1, processors=1, settings=(), broker=None, kafka=None,
+                 named_members=True):
         """`broker`: one with settings of the test's own. `kafka`: what the services are told of it,
-        when it is not its address."""
+        when it is not its address. `named_members`: each processor has a fixed name in the group,
+        as `./dev up` and the units of systemd give it."""
         self.folder = folder
         self.broker = broker or KafkaBroker(folder / "kafka", free_port())
         self.redis_port = free_port()
@@ -123,14 +125,19 @@ class Cluster:
         self.redis = redis.Redis(port=self.redis_port, decode_responses=True, socket_timeout=5,
                                  socket_connect_timeout=5)
         self._kafka = kafka or self.broker.address
+        self._named_members = named_members
         words = [word for each in settings for word in ("--set", each)]
         self.collectors = self._services("collector", collectors, words)
         self.processors = self._services("processor", processors, words)
         self._turn = itertools.count()
 
     def _services(self, kind, count, words):
-        return [Service(self.folder, kind, number, self.kafka_of(kind), self.redis_of(kind), *words)
-                for number in range(count)]
+        def name(number):
+            is_named = self._named_members and kind == "processor"
+            return ["--set", f"kafka.instance={kind}-{number}"] if is_named else []
+
+        return [Service(self.folder, kind, number, self.kafka_of(kind), self.redis_of(kind),
+                        *name(number), *words) for number in range(count)]
 
     def kafka_of(self, kind):
         """What a service of this kind is told of Kafka."""
