@@ -44,7 +44,10 @@ Wording wording_of(Refusal reason) {
         case Refusal::too_large:
             return {413, "the request is larger than the collector takes; send less at once", ""};
         case Refusal::unsupported_media_type:
-            return {415, "this content type is not taken; see Accept-Post", ""};
+            return {415,
+                    "this content type is not taken: Content-Type says none of those in "
+                    "Accept-Post, such as application/json",
+                    ""};
         case Refusal::unauthorized:
             return {401, "a postback needs its token: parameter token, or Authorization: Bearer",
                     ""};
