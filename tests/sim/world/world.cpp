@@ -181,12 +181,17 @@ std::string World::settle() {
     if (any_host([](const Host& each) { return each.running(); }) == nullptr)
         hosts_.front().start();
     const std::int64_t span_ms = setting_.profile.processor.flush_interval.count() + 1;
-    const std::size_t bound = 3 * log_.size() + 50;
+    const std::int64_t verify_ms = setting_.profile.processor.verify_interval.count();
+    // A processor that was held for long in a question that failed waits so long before the next.
+    constexpr std::int64_t longest_pause_ms = 45'000;
+    const std::size_t eights =
+        static_cast<std::size_t>(longest_pause_ms / (7 * span_ms + verify_ms)) + 1;
+    const std::size_t bound = 3 * log_.size() + 50 + 8 * eights;
     for (std::size_t rounds = 0; !at_rest(); ++rounds) {
         if (rounds == bound)
             return no_progress(rounds);
         // Who was left alone with a Redis that is gone sees that when it verifies.
-        round(rounds % 8 == 7 ? setting_.profile.processor.verify_interval.count() : span_ms);
+        round(rounds % 8 == 7 ? verify_ms : span_ms);
     }
     // Nothing changes any more, also not in the eyes of one that starts now.
     if (setting_.random.one_in(2)) {
