@@ -14,8 +14,7 @@ constexpr std::size_t smallest_table = 1024;
 constexpr int slots_swept_per_insert = 4;
 
 std::uint32_t seen_of(TimestampMs at) {
-    const auto now = static_cast<std::uint32_t>(at.value);
-    return now == 0 ? 1 : now;
+    return static_cast<std::uint32_t>(at.value);
 }
 
 }  // namespace
@@ -49,6 +48,8 @@ Deduplicator::Key Deduplicator::key_of(domain::EventType type, std::string_view 
     Key key;
     std::memcpy(&key.high, hash.data(), sizeof key.high);
     std::memcpy(&key.low, hash.data() + sizeof key.high, sizeof key.low);
+    if (key.high == 0)
+        key.high = 1;  // 0 is a free slot
     return key;
 }
 
@@ -57,7 +58,7 @@ std::optional<TimestampMs> Deduplicator::seen_at(domain::EventType type, std::st
     const Key key = key_of(type, event_id);
     const Slot wanted{key.high, key.low, seen_of(at)};
     const std::size_t mask = slots_.size() - 1;
-    for (std::size_t index = home(wanted); slots_[index].seen != 0; index = (index + 1) & mask) {
+    for (std::size_t index = home(wanted); slots_[index].used(); index = (index + 1) & mask) {
         const Slot& slot = slots_[index];
         if (slot.high != wanted.high || slot.low != wanted.low)
             continue;
@@ -77,7 +78,7 @@ bool Deduplicator::insert(const Key& key, TimestampMs at) {
     std::size_t mask = slots_.size() - 1;
     for (std::size_t index = home(wanted);; index = (index + 1) & mask) {
         Slot& slot = slots_[index];
-        if (slot.seen == 0) {
+        if (!slot.used()) {
             slot = wanted;
             ++used_;
             return true;
@@ -101,7 +102,7 @@ void Deduplicator::sweep(std::uint32_t now) {
     std::size_t mask = slots_.size() - 1;
     for (int i = 0; i < slots_swept_per_insert; ++i) {
         const Slot& slot = slots_[sweep_at_];
-        if (slot.seen != 0 && expired(slot, now))
+        if (slot.used() && expired(slot, now))
             erase(sweep_at_);  // another may have moved here: looked at in the next round
         else
             sweep_at_ = (sweep_at_ + 1) & mask;
@@ -112,7 +113,7 @@ void Deduplicator::sweep(std::uint32_t now) {
 // it. Source: Knuth, The Art of Computer Programming vol. 3, 6.4, algorithm R.
 void Deduplicator::erase(std::size_t gap) {
     std::size_t mask = slots_.size() - 1;
-    for (std::size_t next = (gap + 1) & mask; slots_[next].seen != 0; next = (next + 1) & mask) {
+    for (std::size_t next = (gap + 1) & mask; slots_[next].used(); next = (next + 1) & mask) {
         std::size_t distance_to_home = (next - home(slots_[next])) & mask;
         std::size_t distance_to_gap = (next - gap) & mask;
         if (distance_to_home >= distance_to_gap) {
@@ -127,7 +128,7 @@ void Deduplicator::erase(std::size_t gap) {
 void Deduplicator::rebuild(std::uint32_t now) {
     auto live =
         static_cast<std::size_t>(std::count_if(slots_.begin(), slots_.end(), [&](const Slot& slot) {
-            return slot.seen != 0 && !expired(slot, now);
+            return slot.used() && !expired(slot, now);
         }));
     std::size_t size = smallest_table;
     while (size < 2 * live)
@@ -137,10 +138,10 @@ void Deduplicator::rebuild(std::uint32_t now) {
     used_ = 0;
     sweep_at_ = 0;
     for (const Slot& slot : old) {
-        if (slot.seen == 0 || expired(slot, now))
+        if (!slot.used() || expired(slot, now))
             continue;
         std::size_t index = home(slot);
-        while (slots_[index].seen != 0)
+        while (slots_[index].used())
             index = (index + 1) & (size - 1);
         slots_[index] = slot;
         ++used_;

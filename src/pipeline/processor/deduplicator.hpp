@@ -75,7 +75,8 @@ private:
     struct Slot {
         std::uint64_t high = 0;
         std::uint32_t low = 0;
-        std::uint32_t seen = 0;  // log time in ms, modulo 2^32; 0 in a free slot, never in a used
+        std::uint32_t seen = 0;  // log time in ms, modulo 2^32
+        bool used() const { return high != 0; }
     };
     // Modulo 2^32. A time slightly before the one seen, of a log whose writers stamp its records by
     // clocks of their own, is within the window too.

@@ -54,6 +54,17 @@ TEST(Deduplicator, SurvivesTheWrapOfItsClock) {
     EXPECT_TRUE(seen.insert(EventType::click, "a", TimestampMs{wrap + 1501}));
 }
 
+// Seed 92803 of the simulation.
+TEST(Deduplicator, IsExactAtTheMomentOfTheWrap) {
+    constexpr std::int64_t wrap = (std::int64_t{1} << 32) * 397;
+    Deduplicator seen(Milliseconds{1000}, key);
+    EXPECT_TRUE(seen.insert(EventType::click, "a", TimestampMs{wrap}));
+    EXPECT_TRUE(seen.insert(EventType::click, "b", TimestampMs{wrap}));
+    EXPECT_EQ(seen.seen_at(EventType::click, "a", TimestampMs{wrap + 3}), TimestampMs{wrap});
+    EXPECT_FALSE(seen.insert(EventType::click, "a", TimestampMs{wrap + 1100}));
+    EXPECT_TRUE(seen.insert(EventType::click, "b", TimestampMs{wrap + 1101}));
+}
+
 // Against the definition, spelled out: seen within the window before, by any earlier occurrence.
 TEST(Deduplicator, AgreesWithTheDefinitionOnRandomStreams) {
     for (unsigned seed = 1; seed <= 20; ++seed) {
