@@ -71,10 +71,9 @@ std::optional<TimestampMs> Deduplicator::seen_at(domain::EventType type, std::st
 
 bool Deduplicator::insert(const Key& key, TimestampMs at) {
     const Slot wanted{key.high, key.low, seen_of(at)};
-    const auto now = static_cast<std::uint32_t>(at.value);
-    sweep(now);
+    sweep(wanted.seen);
     if ((used_ + 1) * 4 > slots_.size() * 3)
-        rebuild(now);
+        rebuild(wanted.seen);
     std::size_t mask = slots_.size() - 1;
     for (std::size_t index = home(wanted);; index = (index + 1) & mask) {
         Slot& slot = slots_[index];
@@ -84,7 +83,7 @@ bool Deduplicator::insert(const Key& key, TimestampMs at) {
             return true;
         }
         if (slot.high == wanted.high && slot.low == wanted.low) {
-            bool fresh = expired(slot, now);
+            bool fresh = expired(slot, wanted.seen);
             if (fresh || wanted.seen - slot.seen <= remembered_)
                 slot.seen = wanted.seen;  // the later of the two
             return fresh;
